@@ -1,0 +1,27 @@
+// Every limit of Joey, with its unit in its name. docs/LIMITS.md lists them; a test compares both.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace joey::limits {
+
+// HTTP
+inline constexpr std::size_t kHeaderBytesMax = 32 * 1024;
+inline constexpr std::size_t kHeaderCountMax = 128;
+inline constexpr std::size_t kTargetBytesMax = 8 * 1024;
+inline constexpr std::size_t kControlBodyBytesMax = 4 << 20;            // JSON documents of the API
+inline constexpr std::size_t kInferBodyBytesMax = std::size_t{1} << 30; // one inference request
+inline constexpr std::size_t kModelBytesMax = std::size_t{8} << 30;     // one uploaded model
+inline constexpr int kHeaderSecondsMax = 10;   // to receive one request's header
+inline constexpr int kBodyIdleSecondsMax = 30; // without a byte of a request's body
+inline constexpr int kWriteIdleSecondsMax = 60;
+inline constexpr int kKeepAliveIdleSecondsMax = 120;
+inline constexpr int kConnectionsMax = 10000;
+
+// Inference data
+inline constexpr int kJsonDepthMax = 16;           // nesting of one cell, record and array included
+inline constexpr std::size_t kColumnsMax = 10000;  // of one request
+inline constexpr std::int64_t kRowsMax = std::int64_t{1} << 24;  // of one request
+
+}  // namespace joey::limits
