@@ -1,0 +1,38 @@
+// The record of one inference request: the same buffers make the answer and the log row.
+#pragma once
+
+#include <arrow/record_batch.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace joey {
+
+// How checks are shown (WIRE.md §0.2): `anomaly.count` (2023.4.1 and later) or `check_failures` (2023.4.0).
+enum class CheckColumn { kAnomaly, kCheckFailures };
+
+// What all requests of one loaded pipeline version share. Immutable.
+struct RecordContext {
+  std::string topic;             // log topic of the pipeline
+  std::string pipeline_name;
+  std::string pipeline_version;  // UUID
+  std::string partition;         // name of this engine, or of the edge
+  std::string last_model;        // JSON text {"model_name","model_sha"} of the last step
+  CheckColumn check_column = CheckColumn::kAnomaly;
+};
+
+// One request: `rows` rows in `in` and in `out`, both without the "in." and "out." prefixes and
+// without nulls. Schemas are shared between requests: the same shape gives the same
+// std::shared_ptr<arrow::Schema> nearly always, so pointer equality is a good cache key.
+struct InferenceRecord {
+  std::shared_ptr<const RecordContext> context;
+  std::int64_t time_ms = 0;  // Unix time of the request
+  std::int64_t rows = 0;
+  std::shared_ptr<arrow::RecordBatch> in;
+  std::shared_ptr<arrow::RecordBatch> out;
+  std::vector<std::uint64_t> elapsed_ns;  // parsing, then each step
+};
+
+}  // namespace joey
