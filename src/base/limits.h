@@ -10,11 +10,11 @@ namespace joey::limits {
 inline constexpr std::size_t kHeaderBytesMax = 32 * 1024;
 inline constexpr std::size_t kHeaderCountMax = 128;
 inline constexpr std::size_t kTargetBytesMax = 8 * 1024;
-inline constexpr std::size_t kControlBodyBytesMax = 4 << 20;            // JSON documents of the API
-inline constexpr std::size_t kInferBodyBytesMax = std::size_t{1} << 30; // one inference request
-inline constexpr std::size_t kModelBytesMax = std::size_t{8} << 30;     // one uploaded model
-inline constexpr int kHeaderSecondsMax = 10;   // to receive one request's header
-inline constexpr int kBodyIdleSecondsMax = 30; // without a byte of a request's body
+inline constexpr std::size_t kControlBodyBytesMax = 4 << 20;  // JSON documents of the API
+inline constexpr std::size_t kInferBodyBytesMax = std::size_t{1} << 30;  // one inference request
+inline constexpr std::size_t kModelBytesMax = std::size_t{8} << 30;      // one uploaded model
+inline constexpr int kHeaderSecondsMax = 10;    // to receive one request's header
+inline constexpr int kBodyIdleSecondsMax = 30;  // without a byte of a request's body
 inline constexpr int kWriteIdleSecondsMax = 60;
 inline constexpr int kKeepAliveIdleSecondsMax = 120;
 inline constexpr int kConnectionsMax = 10000;

@@ -10,7 +10,7 @@
 namespace joey {
 
 struct HostPort {
-  std::string host;  // a name, an IPv4 or an IPv6 address without brackets
+  std::string host;        // a name, an IPv4 or an IPv6 address without brackets
   std::uint16_t port = 0;  // 0: any free port
 
   std::string ToString() const;  // "127.0.0.1:8080", "[::1]:8080"

@@ -1,8 +1,8 @@
 // Status and Result<T>: how every layer reports what went wrong.
 //
 // A Status is a canonical code, a message that says what was wrong, and a hint that says what to do
-// next. Nothing throws across a module or thread edge: code that calls a throwing library catches at
-// that call and returns a Status.
+// next. Nothing throws across a module or thread edge: code that calls a throwing library catches
+// at that call and returns a Status.
 #pragma once
 
 #include <memory>
@@ -97,8 +97,8 @@ inline Status Internal(std::string message, std::string hint = "") {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}            // NOLINT(google-explicit-constructor)
-  Result(Status status) : value_(std::move(status)) {}     // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(Status status) : value_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return std::holds_alternative<T>(value_); }
   const Status& status() const {
@@ -125,8 +125,8 @@ class [[nodiscard]] Result {
 #define JOEY_CONCAT_(a, b) a##b
 #define JOEY_CONCAT(a, b) JOEY_CONCAT_(a, b)
 
-#define JOEY_RETURN_IF_ERROR(expr)                       \
-  do {                                                   \
+#define JOEY_RETURN_IF_ERROR(expr)                                                     \
+  do {                                                                                 \
     if (::joey::Status joey_status_ = (expr); !joey_status_.ok()) return joey_status_; \
   } while (0)
 

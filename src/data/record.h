@@ -10,12 +10,13 @@
 
 namespace joey {
 
-// How checks are shown (WIRE.md §0.2): `anomaly.count` (2023.4.1 and later) or `check_failures` (2023.4.0).
+// How checks are shown (WIRE.md §0.2): `anomaly.count` (2023.4.1 and later) or `check_failures`
+// (2023.4.0).
 enum class CheckColumn { kAnomaly, kCheckFailures };
 
 // What all requests of one loaded pipeline version share. Immutable.
 struct RecordContext {
-  std::string topic;             // log topic of the pipeline
+  std::string topic;  // log topic of the pipeline
   std::string pipeline_name;
   std::string pipeline_version;  // UUID
   std::string partition;         // name of this engine, or of the edge

@@ -17,7 +17,7 @@ class Body {
   static constexpr std::size_t kPadding = 64;
 
   Body() = default;
-  Body(std::string_view bytes) { Assign(bytes); }  // NOLINT(google-explicit-constructor)
+  Body(std::string_view bytes) { Assign(bytes); }           // NOLINT(google-explicit-constructor)
   Body(const char* text) : Body(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
 
   std::size_t size() const { return size_; }
@@ -42,10 +42,10 @@ class Body {
   // Makes room for `capacity` bytes in all; contents stay.
   void Reserve(std::size_t capacity) {
     if (capacity <= capacity_) return;
-    auto* raw = static_cast<char*>(
-        ::operator new(capacity + kPadding, std::align_val_t{kAlignment}));
+    auto* raw =
+        static_cast<char*>(::operator new (capacity + kPadding, std::align_val_t{kAlignment}));
     std::shared_ptr<char> grown(
-        raw, [](char* p) { ::operator delete(p, std::align_val_t{kAlignment}); });
+        raw, [](char* p) { ::operator delete (p, std::align_val_t{kAlignment}); });
     if (size_ > 0) std::memcpy(raw, bytes_.get(), size_);
     bytes_ = std::move(grown);
     capacity_ = capacity;

@@ -12,6 +12,9 @@
 
 #include "base/limits.h"
 
+// GCC 12 compiles `if (!co_await f()) break;` wrongly (the frame of the awaiting coroutine is
+// damaged): results of co_await are named before they are tested.
+
 namespace joey::http {
 
 namespace asio = boost::asio;
@@ -77,7 +80,8 @@ awaitable<void> Connection::Run() {
   while (keep_alive_ && socket_.is_open()) {
     idle_ = true;
     ExpireIn(limits::kKeepAliveIdleSecondsMax);
-    if (!co_await ReadHead()) break;
+    const bool received_head = co_await ReadHead();
+    if (!received_head) break;
     co_await Serve();
     if (!body_complete_) {
       co_await Linger();
@@ -105,7 +109,8 @@ awaitable<bool> Connection::ReadHead() {
       idle_ = false;
       ExpireIn(limits::kHeaderSecondsMax);
     }
-    if (!co_await Receive()) co_return false;
+    const bool more = co_await Receive();
+    if (!more) co_return false;
   }
   idle_ = false;
   deadline_ = 0;
@@ -116,8 +121,7 @@ awaitable<bool> Connection::ReadHead() {
   request_.body = Body();
   request_.body_file.clear();
   request_.path.clear();
-  head_ = Head{.headers = std::move(head_.headers)};
-  head_.headers.clear();
+  head_ = Head();
   Status parsed = ParseRequestHead(request_.head, head_);
   if (!parsed.ok()) {
     co_await Refuse(parsed);
@@ -180,8 +184,12 @@ awaitable<void> Connection::Dispatch(const Route& route) {
     co_await Refuse(received);
     co_return;
   }
-  Response response = route.async_handler ? co_await route.async_handler(request_)
-                                          : co_await host_.RunOnPool(route, request_);
+  Response response;
+  if (route.async_handler) {
+    response = co_await route.async_handler(request_);
+  } else {
+    response = co_await host_.RunOnPool(route, request_);
+  }
   if (!request_.body_file.empty()) ::unlink(request_.body_file.c_str());
   co_await Send(response);
 }
@@ -242,9 +250,9 @@ awaitable<Status> Connection::SpoolBody(const RouteOptions& options, std::size_t
     while (!rest.empty() && status.ok()) {
       ssize_t count = ::write(fd, rest.data(), rest.size());
       if (count < 0 && errno != EINTR) {
-        status = ResourceExhausted(
-            "cannot store the request body: " + std::string(std::strerror(errno)),
-            "free space under --data");
+        status =
+            ResourceExhausted("cannot store the request body: " + std::string(std::strerror(errno)),
+                              "free space under --data");
       }
       if (count > 0) rest.remove_prefix(static_cast<std::size_t>(count));
     }
@@ -268,8 +276,8 @@ awaitable<Result<std::string_view>> Connection::ReadBody() {
       if (chunks_.done()) body_complete_ = true;
       if (!piece->empty() || body_complete_) co_return piece;
     } else if (in_begin_ != in_end_) {
-      std::size_t take = static_cast<std::size_t>(
-          std::min<std::uint64_t>(body_left_, in_end_ - in_begin_));
+      std::size_t take =
+          static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, in_end_ - in_begin_));
       std::string_view piece = buffered().substr(0, take);
       in_begin_ += take;
       body_left_ -= take;
@@ -277,7 +285,8 @@ awaitable<Result<std::string_view>> Connection::ReadBody() {
       co_return piece;
     }
     ExpireIn(limits::kBodyIdleSecondsMax);
-    if (!co_await Receive()) co_return PeerGone();
+    const bool more = co_await Receive();
+    if (!more) co_return PeerGone();
   }
 }
 
@@ -363,7 +372,8 @@ awaitable<Status> Connection::Respond(Response response) { co_return co_await Se
 awaitable<Status> Connection::WriteHead(const Response& head, std::optional<std::uint64_t> length) {
   chunked_response_ = !length;
   FormatHead(head, length);
-  co_return co_await SendVector({{out_head_.data(), out_head_.size()}});
+  std::vector<iovec> pieces(1, iovec{out_head_.data(), out_head_.size()});
+  co_return co_await SendVector(std::move(pieces));
 }
 
 awaitable<Status> Connection::Write(std::string_view bytes) {
@@ -381,7 +391,9 @@ awaitable<Status> Connection::Write(std::string_view bytes) {
 
 awaitable<Status> Connection::Finish() {
   if (!chunked_response_) co_return Status();
-  co_return co_await SendVector({{const_cast<char*>("0\r\n\r\n"), 5}});
+  static const std::string_view kEnd = "0\r\n\r\n";
+  std::vector<iovec> pieces(1, iovec{const_cast<char*>(kEnd.data()), kEnd.size()});
+  co_return co_await SendVector(std::move(pieces));
 }
 
 awaitable<void> Connection::Refuse(const Status& status, int http_status) {
@@ -400,7 +412,8 @@ awaitable<void> Connection::Linger() {
   std::size_t discarded = 0;
   while (discarded < kLingerBytesMax) {
     in_begin_ = in_end_ = 0;
-    if (!co_await Receive()) break;
+    const bool more = co_await Receive();
+    if (!more) break;
     discarded += in_end_;
   }
 }

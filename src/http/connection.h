@@ -1,11 +1,11 @@
 // One client connection of the server. Internal to http.
 #pragma once
 
+#include <sys/uio.h>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <sys/uio.h>
 #include <vector>
 
 #include "http/parser.h"

@@ -35,14 +35,15 @@ std::optional<std::string> PercentDecode(std::string_view text, bool plus_as_spa
 using HeaderViews = std::vector<std::pair<std::string_view, std::string_view>>;
 
 struct Request {
-  std::string method;  // upper case
-  std::string target;  // as sent, with the query
-  std::string path;    // decoded, without the query
+  std::string method;                        // upper case
+  std::string target;                        // as sent, with the query
+  std::string path;                          // decoded, without the query
   std::vector<std::string> path_parameters;  // in the order of the route's {placeholders}
-  std::string head;       // owns what `headers` points to
+  std::string head;                          // owns what `headers` points to
   HeaderViews headers;
   Body body;
-  std::string body_file;  // with RouteOptions::spool_directory: the body is in this file, not in `body`
+  std::string
+      body_file;  // with RouteOptions::spool_directory: the body is in this file, not in `body`
 
   Request() = default;
   Request(const Request&) = delete;  // `headers` points into `head`
@@ -58,8 +59,8 @@ struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  // further headers
-  std::string body;             // used when `parts` is empty
-  std::vector<BodyPart> parts;  // sent one after the other, not copied
+  std::string body;                                          // used when `parts` is empty
+  std::vector<BodyPart> parts;                               // sent one after the other, not copied
 
   static Response Json(std::string body, int status = 200);
   static Response Text(std::string body, int status = 200);

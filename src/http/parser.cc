@@ -75,7 +75,8 @@ Status ParseFields(std::string_view rest, Head& out) {
     out.headers.emplace_back(name, value);
     switch (name.size()) {
       case 6:
-        if (EqualsIgnoreCase(name, "expect")) out.expect_continue = EqualsIgnoreCase(value, "100-continue");
+        if (EqualsIgnoreCase(name, "expect"))
+          out.expect_continue = EqualsIgnoreCase(value, "100-continue");
         break;
       case 10:
         if (EqualsIgnoreCase(name, "connection")) {
@@ -104,7 +105,8 @@ Status ParseFields(std::string_view rest, Head& out) {
           out.chunked = true;
         }
         break;
-      default: break;
+      default:
+        break;
     }
   }
   if (out.chunked && out.content_length) {
@@ -121,7 +123,8 @@ Status ParseRequestHead(std::string_view head, Head& out) {
   std::string_view line = head.substr(0, end);
   std::size_t first = line.find(' ');
   std::size_t last = line.rfind(' ');
-  if (first == std::string_view::npos || first == last) return BadHead("the request line is incomplete");
+  if (first == std::string_view::npos || first == last)
+    return BadHead("the request line is incomplete");
   out.method = line.substr(0, first);
   out.target = line.substr(first + 1, last - first - 1);
   std::string_view version = line.substr(last + 1);
@@ -230,7 +233,8 @@ Result<std::string_view> ChunkDecoder::Next(std::string_view& in) {
         state_ = State::kDone;
         break;
       case State::kData:
-      case State::kDone: break;
+      case State::kDone:
+        break;
     }
   }
   return std::string_view();

@@ -42,12 +42,24 @@ std::size_t FindHeadEnd(std::string_view bytes, std::size_t& searched);
 // Decodes Transfer-Encoding: chunked.
 class ChunkDecoder {
  public:
-  // Consumes from `in` and returns the next piece of data (empty when more input is needed or at the end).
+  // Consumes from `in` and returns the next piece of data (empty when more input is needed or at
+  // the end).
   Result<std::string_view> Next(std::string_view& in);
   bool done() const { return state_ == State::kDone; }
 
  private:
-  enum class State { kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer, kTrailerLf, kEndLf, kDone };
+  enum class State {
+    kSize,
+    kExtension,
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kTrailer,
+    kTrailerLf,
+    kEndLf,
+    kDone
+  };
   State state_ = State::kSize;
   std::uint64_t remaining_ = 0;
   int size_digits_ = 0;

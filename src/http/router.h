@@ -12,7 +12,7 @@ namespace joey::http {
 struct Route {
   std::string method;
   std::vector<std::string> segments;  // "{…}" for a placeholder
-  Handler handler;              // exactly one of the three is set
+  Handler handler;                    // exactly one of the three is set
   AsyncHandler async_handler;
   StreamHandler stream_handler;
   RouteOptions options;

@@ -76,7 +76,8 @@ struct Server::Impl final : ConnectionHost {
     if (!origin.empty()) {
       std::size_t scheme = origin.find("://");
       if (scheme == std::string_view::npos || origin.substr(scheme + 3) != host) {
-        return Status(Code::kPermissionDenied, "requests from web pages of other origins are refused");
+        return Status(Code::kPermissionDenied,
+                      "requests from web pages of other origins are refused");
       }
     }
     return {};
@@ -86,12 +87,13 @@ struct Server::Impl final : ConnectionHost {
     return asio::async_initiate<const asio::use_awaitable_t<>, void(Response)>(
         [this, &route, &request](auto handler) {
           auto executor = asio::get_associated_executor(handler);
-          asio::post(*pool, [this, &route, &request, executor, handler = std::move(handler)]() mutable {
-            asio::post(executor, [handler = std::move(handler),
-                                  response = Call(route, request)]() mutable {
-              std::move(handler)(std::move(response));
-            });
-          });
+          asio::post(*pool,
+                     [this, &route, &request, executor, handler = std::move(handler)]() mutable {
+                       asio::post(executor, [handler = std::move(handler),
+                                             response = Call(route, request)]() mutable {
+                         std::move(handler)(std::move(response));
+                       });
+                     });
         },
         asio::use_awaitable);
   }
@@ -110,8 +112,8 @@ struct Server::Impl final : ConnectionHost {
     std::size_t next = 0;
     while (acceptor->is_open()) {
       IoThread& thread = *threads[next++ % threads.size()];
-      auto [error, socket] = co_await acceptor->async_accept(
-          thread.context, asio::as_tuple(asio::use_awaitable));
+      auto [error, socket] =
+          co_await acceptor->async_accept(thread.context, asio::as_tuple(asio::use_awaitable));
       if (error == asio::error::operation_aborted) co_return;
       if (error) {  // out of descriptors: wait for some to be given back
         asio::steady_timer pause(acceptor->get_executor(), std::chrono::milliseconds(50));
@@ -159,7 +161,8 @@ struct Server::Impl final : ConnectionHost {
     auto found = resolver.resolve(options.listen.host, std::to_string(options.listen.port),
                                   tcp::resolver::passive, error);
     if (error || found.empty()) {
-      return InvalidArgument("cannot resolve " + options.listen.ToString() + ": " + error.message());
+      return InvalidArgument("cannot resolve " + options.listen.ToString() + ": " +
+                             error.message());
     }
     tcp::endpoint endpoint = found.begin()->endpoint();
     acceptor.emplace(context);
@@ -222,7 +225,9 @@ void Server::HandleStream(std::string_view method, std::string_view pattern, Str
   impl_->routes.Add(method, pattern, std::move(route));
 }
 
-void Server::SetErrorFormatter(ErrorFormatter formatter) { impl_->formatter = std::move(formatter); }
+void Server::SetErrorFormatter(ErrorFormatter formatter) {
+  impl_->formatter = std::move(formatter);
+}
 
 Status Server::Start() {
   JOEY_RETURN_IF_ERROR(impl_->Bind());

@@ -13,14 +13,19 @@
 namespace joey::http {
 namespace {
 
-// Sends raw bytes to the server and returns everything it answers until it closes.
-std::string Talk(const Server& server, std::string_view bytes) {
+int Connect(const Server& server) {
   int fd = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(server.address().port);
   inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
   EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  return fd;
+}
+
+// Sends raw bytes to the server and returns everything it answers until it closes.
+std::string Talk(const Server& server, std::string_view bytes) {
+  int fd = Connect(server);
   while (!bytes.empty()) {
     ssize_t count = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count <= 0) break;
@@ -29,7 +34,9 @@ std::string Talk(const Server& server, std::string_view bytes) {
   std::string out;
   char buffer[4096];
   ssize_t count = 0;
-  while ((count = ::recv(fd, buffer, sizeof buffer, 0)) > 0) out.append(buffer, count);
+  while ((count = ::recv(fd, buffer, sizeof buffer, 0)) > 0) {
+    out.append(buffer, static_cast<std::size_t>(count));
+  }
   ::close(fd);
   return out;
 }
@@ -54,15 +61,17 @@ class ServerTest : public ::testing::Test {
       co_await exchange.Write(std::to_string(size));
       co_await exchange.Finish();
     });
-    server_.Handle("POST", "/file", [](Request& request) {
-      std::ifstream file(request.body_file);
-      std::stringstream text;
-      text << file.rdbuf();
-      return Response::Text(text.str());
-    }, {.body_bytes_max = 1 << 20, .spool_directory = ::testing::TempDir()});
+    server_.Handle("POST", "/file",
+                   [](Request& request) {
+                     std::ifstream file(request.body_file);
+                     std::stringstream text;
+                     text << file.rdbuf();
+                     return Response::Text(text.str());
+                   },
+                   {.body_bytes_max = 1 << 20, .spool_directory = ::testing::TempDir()});
     ASSERT_TRUE(server_.Start().ok());
   }
-  std::string Request(std::string_view head, std::string_view body = "") {
+  std::string Ask(std::string_view head, std::string_view body = "") {
     return Talk(server_, std::string(head) + "Host: localhost\r\nConnection: close\r\n\r\n" +
                              std::string(body));
   }
@@ -70,7 +79,7 @@ class ServerTest : public ::testing::Test {
 };
 
 TEST_F(ServerTest, PlainHandlerGetsPathParameterAndBody) {
-  std::string answer = Request("POST /echo/a%20b HTTP/1.1\r\nContent-Length: 2\r\n", "hi");
+  std::string answer = Ask("POST /echo/a%20b HTTP/1.1\r\nContent-Length: 2\r\n", "hi");
   EXPECT_NE(answer.find("200 OK"), std::string::npos);
   EXPECT_NE(answer.find("a b:hi"), std::string::npos);
 }
@@ -80,36 +89,40 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
   std::string answer = Talk(
       server_, one + one + "GET /async HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   std::size_t count = 0;
-  for (std::size_t at = answer.find("async"); at != std::string::npos; at = answer.find("async", at + 1)) ++count;
+  for (std::size_t at = answer.find("async"); at != std::string::npos;
+       at = answer.find("async", at + 1))
+    ++count;
   EXPECT_EQ(count, 3U);
 }
 
 TEST_F(ServerTest, ChunkedBodyIsDecodedAndStreamed) {
-  std::string answer = Request("POST /stream HTTP/1.1\r\nTransfer-Encoding: chunked\r\n",
-                               "5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n");
+  std::string answer = Ask("POST /stream HTTP/1.1\r\nTransfer-Encoding: chunked\r\n",
+                           "5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n");
   EXPECT_NE(answer.find("11"), std::string::npos);
   EXPECT_NE(answer.find("chunked"), std::string::npos);
 }
 
 TEST_F(ServerTest, BodyGoesToAFile) {
-  std::string answer = Request("POST /file HTTP/1.1\r\nContent-Length: 4\r\n", "abcd");
+  std::string answer = Ask("POST /file HTTP/1.1\r\nContent-Length: 4\r\n", "abcd");
   EXPECT_NE(answer.find("abcd"), std::string::npos);
 }
 
 TEST_F(ServerTest, BodyOverTheLimitIsRefusedWithoutReadingIt) {
-  std::string answer = Request("POST /file HTTP/1.1\r\nContent-Length: 99999999\r\n", "abcd");
+  std::string answer = Ask("POST /file HTTP/1.1\r\nContent-Length: 99999999\r\n", "abcd");
   EXPECT_NE(answer.find(" 413 "), std::string::npos);
 }
 
 TEST_F(ServerTest, UnknownPathAndMethod) {
-  EXPECT_NE(Request("GET /nothing HTTP/1.1\r\n").find(" 404 "), std::string::npos);
-  EXPECT_NE(Request("GET /echo/x HTTP/1.1\r\n").find(" 405 "), std::string::npos);
+  EXPECT_NE(Ask("GET /nothing HTTP/1.1\r\n").find(" 404 "), std::string::npos);
+  EXPECT_NE(Ask("GET /echo/x HTTP/1.1\r\n").find(" 405 "), std::string::npos);
 }
 
 TEST_F(ServerTest, ForeignHostAndOriginAreRefused) {
-  EXPECT_NE(Talk(server_, "GET /async HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").find(" 403 "),
+  EXPECT_NE(Talk(server_, "GET /async HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+                .find(" 403 "),
             std::string::npos);
-  EXPECT_NE(Request("GET /async HTTP/1.1\r\nOrigin: http://evil.example\r\n").find(" 403 "), std::string::npos);
+  EXPECT_NE(Ask("GET /async HTTP/1.1\r\nOrigin: http://evil.example\r\n").find(" 403 "),
+            std::string::npos);
 }
 
 TEST_F(ServerTest, SmugglingAndMalformedHeadsAreRefused) {
@@ -124,14 +137,19 @@ TEST_F(ServerTest, SmugglingAndMalformedHeadsAreRefused) {
       "POST echo HTTP/1.1\r\n",
   };
   for (const char* head : heads) {
-    EXPECT_NE(Request(head, "hi").find(" 400 "), std::string::npos) << head;
+    EXPECT_NE(Ask(head, "hi").find(" 400 "), std::string::npos) << head;
   }
 }
 
 TEST_F(ServerTest, DrainClosesIdleConnections) {
-  std::thread client([&] { Talk(server_, ""); });
+  int fd = Connect(server_);
+  std::string_view request = "GET /async HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  ASSERT_EQ(::send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+  char buffer[4096];
+  ASSERT_GT(::recv(fd, buffer, sizeof buffer, 0), 0);
   server_.Drain(5);
-  client.join();
+  EXPECT_EQ(::recv(fd, buffer, sizeof buffer, 0), 0);
+  ::close(fd);
 }
 
 }  // namespace
