@@ -24,4 +24,6 @@ inline constexpr int kJsonDepthMax = 16;           // nesting of one cell, recor
 inline constexpr std::size_t kColumnsMax = 10000;  // of one request
 inline constexpr std::int64_t kRowsMax = std::int64_t{1} << 24;  // of one request
 
+inline constexpr std::int64_t kArrowUnpackedBytesMax = std::int64_t{2} << 30;  // all requests of an engine together
+
 }  // namespace joey::limits

@@ -1,0 +1,32 @@
+// Arrow IPC in and out: untrusted request bodies to one record batch, tables to response parts.
+#pragma once
+
+#include <arrow/record_batch.h>
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace joey {
+
+inline constexpr std::string_view kArrowFileType = "application/vnd.apache.arrow.file";
+inline constexpr std::string_view kArrowStreamType = "application/vnd.apache.arrow.stream";
+
+// Reads an IPC file or stream whose bytes `owner` keeps alive; the columns borrow them. Several
+// batches are joined. Everything is validated first, so that no later code meets an offset outside
+// its buffer. Errors (kInvalidArgument) say what is wrong: broken or truncated file, no rows or
+// columns, nulls, types that are not accepted (see F15), more rows than limits::kRowsMax, buffers
+// that would unpack to more than limits::kArrowUnpackedBytesMax.
+Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrow(std::shared_ptr<const void> owner,
+                                                        std::string_view bytes);
+
+// Bytes of an encoded table, in order; large column buffers are borrowed, not copied.
+struct ArrowPart {
+  std::shared_ptr<const void> owner;
+  std::string_view bytes;
+};
+Result<std::vector<ArrowPart>> EncodeArrowFile(const arrow::RecordBatch& batch);
+
+}  // namespace joey
