@@ -23,7 +23,26 @@ inline constexpr int kConnectionsMax = 10000;
 inline constexpr int kJsonDepthMax = 16;           // nesting of one cell, record and array included
 inline constexpr std::size_t kColumnsMax = 10000;  // of one request
 inline constexpr std::int64_t kRowsMax = std::int64_t{1} << 24;  // of one request
+// All requests of an engine together.
+inline constexpr std::int64_t kArrowUnpackedBytesMax = std::int64_t{2} << 30;
 
-inline constexpr std::int64_t kArrowUnpackedBytesMax = std::int64_t{2} << 30;  // all requests of an engine together
+// Control plane
+inline constexpr int kDatabaseReadersMax = 8;          // connections that read at the same time
+inline constexpr std::size_t kNameBytesMax = 63;       // of a model, pipeline or workspace
+inline constexpr std::size_t kFileNameBytesMax = 255;  // of an uploaded file, for display only
+inline constexpr std::size_t kMultipartPartsMax = 8;   // of one upload
+inline constexpr std::size_t kMultipartHeaderBytesMax = 8 * 1024;  // of one part
+inline constexpr std::size_t kUploadMetadataBytesMax = 1 << 20;    // the part `metadata`
+inline constexpr std::size_t kControlJsonDepthMax = 64;            // nesting of a control document
+inline constexpr std::size_t kStepsMax = 100;                      // of one pipeline
+inline constexpr std::size_t kStepModelsMax = 100;                 // of one step
+inline constexpr std::int64_t kReplicasMax = 256;                  // of one deployment
+
+// ONNX files
+inline constexpr int kOnnxGraphDepthMax = 32;          // graphs inside graphs
+inline constexpr std::size_t kOnnxIoMax = 10000;       // inputs or outputs of a model
+inline constexpr std::size_t kOnnxDimensionsMax = 64;  // of one tensor
+// A sparse initializer made dense.
+inline constexpr std::int64_t kOnnxSparseBytesMax = std::int64_t{1} << 30;
 
 }  // namespace joey::limits

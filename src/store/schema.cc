@@ -1,0 +1,124 @@
+#include "store/schema.h"
+
+namespace joey {
+namespace {
+
+// Times are microseconds since 1970 UTC. Columns named *_json hold JSON texts.
+constexpr Migration kMigrations[] = {
+    {"first tables", R"sql(
+CREATE TABLE user (
+  id TEXT PRIMARY KEY,
+  email TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE workspace (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL REFERENCES user(id),
+  archived INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE workspace_user (
+  workspace_id INTEGER NOT NULL REFERENCES workspace(id),
+  user_id TEXT NOT NULL REFERENCES user(id),
+  user_type TEXT NOT NULL CHECK (user_type IN ('OWNER', 'COLLABORATOR')),
+  PRIMARY KEY (workspace_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE user_default_workspace (
+  user_id TEXT PRIMARY KEY REFERENCES user(id),
+  workspace_id INTEGER NOT NULL REFERENCES workspace(id)
+) STRICT;
+
+CREATE TABLE model (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  workspace_id INTEGER NOT NULL REFERENCES workspace(id),
+  name TEXT NOT NULL,
+  owner_id TEXT NOT NULL REFERENCES user(id),
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (workspace_id, name)
+) STRICT;
+
+CREATE TABLE model_version (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  model_id INTEGER NOT NULL REFERENCES model(id),
+  version TEXT NOT NULL UNIQUE,
+  sha TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  file_name TEXT NOT NULL,
+  framework TEXT NOT NULL,
+  arch TEXT NOT NULL,
+  visibility TEXT NOT NULL,
+  status TEXT NOT NULL,
+  status_text TEXT NOT NULL,
+  signature_json TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX model_version_model ON model_version(model_id);
+
+CREATE TABLE model_config (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  model_version_id INTEGER NOT NULL REFERENCES model_version(id),
+  runtime TEXT NOT NULL,
+  tensor_fields_json TEXT,
+  filter_threshold REAL,
+  input_schema TEXT,
+  output_schema TEXT,
+  batch_config TEXT,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX model_config_version ON model_config(model_version_id);
+
+CREATE TABLE pipeline (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  workspace_id INTEGER NOT NULL REFERENCES workspace(id),
+  name TEXT NOT NULL,
+  owner_id TEXT NOT NULL REFERENCES user(id),
+  visibility TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (workspace_id, name)
+) STRICT;
+
+CREATE TABLE pipeline_version (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  pipeline_id INTEGER NOT NULL REFERENCES pipeline(id),
+  version TEXT NOT NULL UNIQUE,
+  definition_json TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX pipeline_version_pipeline ON pipeline_version(pipeline_id);
+
+-- The model configurations a pipeline version was last deployed with.
+CREATE TABLE pipeline_version_config (
+  pipeline_version_id INTEGER NOT NULL REFERENCES pipeline_version(id),
+  position INTEGER NOT NULL,
+  model_config_id INTEGER NOT NULL REFERENCES model_config(id),
+  PRIMARY KEY (pipeline_version_id, position)
+) STRICT, WITHOUT ROWID;
+
+-- One per pipeline, kept over redeploys.
+CREATE TABLE deployment (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  pipeline_id INTEGER NOT NULL UNIQUE REFERENCES pipeline(id),
+  deploy_id TEXT NOT NULL,
+  deployed INTEGER NOT NULL,
+  pipeline_version_id INTEGER NOT NULL REFERENCES pipeline_version(id),
+  engine_config_json TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+)sql"},
+};
+
+}  // namespace
+
+std::span<const Migration> MetadataMigrations() { return kMigrations; }
+
+}  // namespace joey
