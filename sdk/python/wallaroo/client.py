@@ -1,0 +1,433 @@
+"""The client: where everything begins (guide L958-1393)."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Optional, Union
+
+from . import _codec, _display, _progress, _transport, _upload
+from . import framework as _framework
+from .engine_config import Architecture
+from .exceptions import (
+    EntityNotFoundError,
+    InvalidRequestError,
+    ModelUploadError,
+    UnsupportedError,
+)
+from .framework import Framework
+from .model import Model, ModelList
+from .model_config import ModelConfig
+from .model_version import ModelVersion
+from .pipeline import Pipeline, PipelineList
+from .pipeline_version import PipelineVersion
+from .workspace import Workspace, WorkspaceList
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ENDPOINT_DEFAULT = "http://127.0.0.1:8080"
+TIMEOUT_SECONDS_DEFAULT = 45
+
+AuthType = Literal["sso", "user_password", "token", "test_auth", "orch", "none"]
+
+_AUTH_TYPES = ("sso", "user_password", "token", "test_auth", "orch", "none")
+
+
+class Client:
+    """Connection to a Joey server. Making one sends nothing.
+
+    Parameters
+    ----------
+    api_endpoint : str, optional
+        Address of the server. The environment variable ``WALLAROO_URL`` has precedence over it,
+        so that a notebook runs unchanged as a task; http://127.0.0.1:8080 where both are unset.
+    auth_endpoint : str, optional
+        Address of the login service; the server's where unset.
+    request_timeout : int, optional
+        Seconds for a request, and for the engines to start or end. ``WALLAROO_REQUEST_TIMEOUT``
+        or 45 where None (guide L3293-3305).
+    auth_type : str, optional
+        How to log in. A server without identity configured needs none.
+    interactive : bool, optional
+        Whether to print progress. By default where somebody watches: in notebooks and terminals.
+    time_format : str
+        Form of times in displays.
+
+    Examples
+    --------
+    >>> import wallaroo                              # doctest: +SKIP
+    >>> wl = wallaroo.Client(request_timeout=120)    # doctest: +SKIP
+    >>> wl.timeout                                   # doctest: +SKIP
+    120
+    """
+
+    def __init__(
+        self,
+        api_endpoint: Optional[str] = None,
+        auth_endpoint: str = "",
+        request_timeout: Optional[int] = None,
+        auth_type: Optional[AuthType] = None,
+        interactive: Optional[bool] = None,
+        time_format: str = _display.TIME_FORMAT,
+    ) -> None:
+        self.api_endpoint = (
+            os.environ.get("WALLAROO_URL") or api_endpoint or ENDPOINT_DEFAULT
+        ).rstrip("/")
+        self.auth_endpoint = (
+            auth_endpoint.strip()
+            or os.environ.get("WALLAROO_AUTH_URL")
+            or os.environ.get("WALLAROO_SDK_AUTH_ENDPOINT")
+            or self.api_endpoint
+        ).rstrip("/")
+        self.timeout = _timeout(request_timeout)
+        _check_auth_type(auth_type)
+        self._time_format = time_format
+        self._shows_progress = _progress.is_interactive() if interactive is None else interactive
+        self._transport = _transport.Transport(self.api_endpoint, self.timeout)
+        self._workspace: Optional[Workspace] = None
+
+    # Workspaces
+
+    def create_workspace(self, workspace_name: str) -> Workspace:
+        """Make a workspace; names need not be unique (guide L1180-1205).
+
+        Parameters
+        ----------
+        workspace_name : str
+            ASCII letters, digits and dashes, 1 to 63 characters.
+
+        Raises
+        ------
+        InvalidRequestError
+            The name is not allowed.
+        """
+        answer = self._post(
+            "/v1/api/workspaces/create", repeatable=False, workspace_name=workspace_name
+        )
+        return self._workspace_by_id(int(answer["workspace_id"]))
+
+    def list_workspaces(self) -> WorkspaceList:
+        """All workspaces, the oldest first (guide L1207-1230)."""
+        answer = self._post("/v1/api/workspaces/list")
+        return WorkspaceList(Workspace(self, d) for d in answer["workspaces"])
+
+    def get_workspace(self, name: str, create_if_not_exist: bool = False) -> Workspace:
+        """The oldest workspace of that name.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        create_if_not_exist : bool
+            Make it where there is none.
+
+        Raises
+        ------
+        EntityNotFoundError
+            There is none.
+        """
+        workspaces = self.list_workspaces()
+        for workspace in workspaces:
+            if workspace.name() == name:
+                return workspace
+        if create_if_not_exist:
+            return self.create_workspace(name)
+        raise _not_found("workspace", name, [w.name() for w in workspaces])
+
+    def get_current_workspace(self) -> Workspace:
+        """The workspace that uploads and new pipelines go to (guide L1232-1275)."""
+        if self._workspace is None:
+            self._workspace = Workspace(self, self._post("/v1/api/workspaces/current"))
+        return self._workspace
+
+    def set_current_workspace(self, workspace: Workspace) -> Workspace:
+        """Use another workspace from now on, in this client (guide L1277-1320)."""
+        if not isinstance(workspace, Workspace):
+            raise InvalidRequestError(
+                f"A workspace object is needed, not {type(workspace).__name__}",
+                "Take one of wl.list_workspaces(), or wl.get_workspace(name)",
+            )
+        self._workspace = workspace
+        return workspace
+
+    # Models
+
+    def upload_model(
+        self,
+        name: str,
+        path: Union[str, Path],
+        framework: Union[None, str, Framework] = None,
+        input_schema: Optional[pa.Schema] = None,
+        output_schema: Optional[pa.Schema] = None,
+        convert_wait: Optional[bool] = True,
+        arch: Union[None, str, Architecture] = None,
+    ) -> ModelVersion:
+        """Upload a model; a name that exists gets a new version (guide L2535-2575).
+
+        Parameters
+        ----------
+        name : str
+            Lower-case letters, digits and dashes.
+        path : str or Path
+            The file.
+        framework : Framework or str, optional
+            Its framework; told by the suffix for ``.onnx`` and ``.py``.
+        input_schema, output_schema : pyarrow.Schema, optional
+            Needed by the frameworks that are converted.
+        convert_wait : bool
+            Wait until the conversion is done, where there is one.
+        arch : Architecture, optional
+            Architecture that the model is for.
+
+        Returns
+        -------
+        ModelVersion
+            The uploaded version.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        ModelUploadError
+            The name or the file was refused; the message says why.
+        ModelConversionError
+            The conversion failed.
+
+        Examples
+        --------
+        >>> wl.upload_model("ccfraud", "ccfraud.onnx", Framework.ONNX)  # doctest: +SKIP
+        """
+        kind = _framework.resolve(framework, path)
+        file = Path(path)
+        if not file.is_file():
+            what = "is a directory" if file.is_dir() else "there is no such file"
+            raise FileNotFoundError(f"{os.fspath(file)}: {what}")
+        native = kind in _framework.NATIVE
+        metadata: dict[str, Any] = {
+            "name": name,
+            "visibility": "private",
+            "workspace_id": self.get_current_workspace().id(),
+            "conversion": {
+                "arch": None if arch is None else _architecture(arch),
+                "framework": kind.value,
+                "python_version": "3.8",
+                "requirements": [],
+            },
+        }
+        for key, schema in (("input_schema", input_schema), ("output_schema", output_schema)):
+            text = _codec.schema_text(schema)
+            if text is not None:
+                metadata[key] = text
+            elif not native:
+                raise InvalidRequestError(
+                    f"A {kind.value} model needs input_schema and output_schema",
+                    "Example: pyarrow.schema([pyarrow.field('x', pyarrow.float64())])",
+                )
+        call = "/v1/api/models/upload" if native else "/v1/api/models/upload_and_convert"
+        answer = _upload.send_model(self._transport, call, metadata, file)
+        if answer.status >= 400:
+            raise answer.error(ModelUploadError)
+        inserted = answer.document()["insert_models"]["returning"][0]["models"][0]
+        model = self._model_version_by_id(int(inserted["id"]))
+        if not native and convert_wait:
+            model._wait_until_ready()
+        return model
+
+    def list_models(self) -> ModelList:
+        """Models of the current workspace, newest first."""
+        return self.get_current_workspace().models()
+
+    def get_model(self, name: str, version: Optional[str] = None) -> ModelVersion:
+        """A model of the current workspace.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        version : str, optional
+            UUID of the version; the newest where None.
+
+        Raises
+        ------
+        EntityNotFoundError
+            There is no such model or version.
+        """
+        if version is not None:
+            return self._model_version(name, version)
+        models = self.list_models()
+        for model in models:
+            if model.name() == name:
+                return self._with_config(model.versions()[0])
+        raise _not_found("model", name, [m.name() for m in models])
+
+    def model_version_by_name(self, model_class: str, model_name: str) -> ModelVersion:
+        """The version `model_name` (a UUID) of the model `model_class`."""
+        return self._model_version(model_class, model_name)
+
+    def model_by_name(self, model_class: str, model_name: str) -> ModelVersion:
+        """The version `model_name` (a UUID) of the model `model_class`."""
+        return self._model_version(model_class, model_name)
+
+    # Pipelines
+
+    def build_pipeline(self, pipeline_name: str) -> Pipeline:
+        """Make a pipeline in the current workspace (guide L6798-6806).
+
+        A name that exists there gets a new version, without steps.
+
+        Parameters
+        ----------
+        pipeline_name : str
+            Lower-case letters, digits and dashes.
+
+        Raises
+        ------
+        InvalidRequestError
+            The name is not allowed.
+        """
+        answer = self._post(
+            "/v1/api/pipelines/create",
+            repeatable=False,
+            pipeline_id=pipeline_name,
+            workspace_id=self.get_current_workspace().id(),
+            definition={},
+        )
+        pipeline = Pipeline(
+            self, self._post("/v1/api/pipelines/get", pipeline_id=answer["pipeline_pk_id"])
+        )
+        return pipeline.clear()
+
+    def list_pipelines(self) -> PipelineList:
+        """All pipelines, newest first (guide L6808-6850)."""
+        return self._pipelines()
+
+    def pipelines_by_name(self, pipeline_name: str) -> PipelineList:
+        """Pipelines of that name, newest first.
+
+        Raises
+        ------
+        EntityNotFoundError
+            There is none.
+        """
+        answer = self._post("/v1/api/pipelines/find", name=pipeline_name)
+        found = PipelineList(Pipeline(self, d) for d in answer["pipelines"])
+        if not found:
+            others = [p.name() for p in self.list_pipelines()]
+            raise _not_found("pipeline", pipeline_name, others)
+        return found
+
+    def get_pipeline(self, name: str, version: Optional[str] = None) -> Pipeline:
+        """The newest pipeline of that name, those of the current workspace first.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        version : str, optional
+            UUID of a version whose steps it shall have; the newest where None.
+        """
+        found = self.pipelines_by_name(name)
+        here = self.get_current_workspace().id()
+        pipeline = next((p for p in found if p._document.get("workspace_id") == here), found[0])
+        if version is not None:
+            versions = pipeline.versions()
+            wanted = next((v for v in versions if v.name() == version), None)
+            if wanted is None:
+                raise _not_found("pipeline version", version, [v.name() for v in versions])
+            pipeline._use_steps_of(wanted)
+        return pipeline
+
+    def pipeline_version_by_name(self, version: str) -> PipelineVersion:
+        """The pipeline version of that UUID."""
+        answer = self._post("/v1/api/pipelines/get_version", version=version)
+        return PipelineVersion(self, answer["pipeline_version"])
+
+    # Inside the client
+
+    def _post(self, path: str, *, repeatable: bool = True, **document: Any) -> Any:
+        """POST a control document made of the keyword arguments."""
+        return self._transport.post(path, document, repeatable=repeatable)
+
+    def _workspace_by_id(self, workspace_id: int) -> Workspace:
+        return Workspace(self, self._post("/v1/api/workspaces/get", workspace_id=workspace_id))
+
+    def _pipelines(self, workspace_id: Optional[int] = None) -> PipelineList:
+        where: dict[str, Any] = {} if workspace_id is None else {"workspace_id": workspace_id}
+        answer = self._transport.post("/v1/api/pipelines/list", where)
+        return PipelineList(Pipeline(self, d) for d in answer["pipelines"])
+
+    def _model_version_by_id(self, model_version_id: int) -> ModelVersion:
+        answer = self._post("/v1/api/models/get_version_by_id", model_version_id=model_version_id)
+        return self._model_of(answer)
+
+    def _model_version(self, name: str, version: str) -> ModelVersion:
+        return self._model_of(self._post("/v1/api/models/find_version", name=name, version=version))
+
+    def _with_config(self, model: ModelVersion) -> ModelVersion:
+        return self._model_version_by_id(model.id())
+
+    def _model_of(self, answer: dict[str, Any]) -> ModelVersion:
+        found = answer["model_version"]
+        model = ModelVersion(self, found["model_version"])
+        if found.get("config"):
+            model._config = ModelConfig(self, found["config"], model)
+        return model
+
+    def __repr__(self) -> str:
+        return f"wallaroo.Client(api_endpoint={self.api_endpoint!r})"
+
+    def _repr_html_(self) -> str:
+        return _display.html_fields(
+            [("api_endpoint", self.api_endpoint), ("timeout", self.timeout)]
+        )
+
+
+def _timeout(given: Optional[int]) -> int:
+    value: Any = given
+    if value is None:
+        value = os.environ.get("WALLAROO_REQUEST_TIMEOUT") or TIMEOUT_SECONDS_DEFAULT
+    try:
+        seconds = int(value)
+    except (TypeError, ValueError):
+        seconds = 0
+    if seconds < 1:
+        raise InvalidRequestError(
+            f"{value!r} is no time-out", "request_timeout is a number of seconds from 1 up"
+        )
+    return seconds
+
+
+def _check_auth_type(given: Optional[str]) -> None:
+    name = str(given or os.environ.get("WALLAROO_SDK_AUTH_TYPE") or "none").lower()
+    if name not in _AUTH_TYPES:
+        raise InvalidRequestError(
+            f"There is no auth_type {given!r}", f"One of: {', '.join(_AUTH_TYPES)}"
+        )
+    if name not in ("none", "test_auth"):
+        raise UnsupportedError(
+            f"This client cannot log in with auth_type {name!r}",
+            "Leave auth_type away: a server without identity configured needs no login",
+        )
+
+
+def _architecture(arch: Union[str, Architecture]) -> str:
+    try:
+        return Architecture(arch).value
+    except ValueError:
+        raise InvalidRequestError(
+            f"There is no architecture {arch!r}",
+            "Use wallaroo.engine_config.Architecture.X86 or .ARM",
+        ) from None
+
+
+def _not_found(kind: str, name: str, others: list[str]) -> EntityNotFoundError:
+    near = difflib.get_close_matches(name, others, 1)
+    hint = f"Did you mean {near[0]!r}?" if near else ""
+    if not hint and others:
+        hint = "There are: " + ", ".join(repr(n) for n in dict.fromkeys(others[:10]))
+    return EntityNotFoundError(f"There is no {kind} {name!r}", hint)
+
+
+__all__ = ["Client", "Model"]

@@ -1,0 +1,324 @@
+"""One uploaded version of a model (guide L2414-2732)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Optional
+
+from . import _codec, _display
+from ._progress import Progress
+from .exceptions import (
+    InvalidRequestError,
+    ModelConversionError,
+    ModelConversionTimeoutError,
+)
+from .model_config import ModelConfig
+
+if TYPE_CHECKING:
+    import datetime
+
+    import pyarrow as pa
+
+    from .client import Client
+
+_RUNTIMES = ("onnx", "tensorflow", "python", "mlflow", "flight")
+
+CONVERSION_SECONDS_MAX = 600.0
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input or output of a model.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the model.
+    type : str
+        Element type, such as "float32".
+    shape : tuple of int or None
+        Size of every dimension, the batch first; None where any size is fine.
+    """
+
+    name: str
+    type: str
+    shape: tuple[Optional[int], ...]
+
+    def __repr__(self) -> str:
+        sizes = ", ".join("?" if n is None else str(n) for n in self.shape)
+        return f"{self.name}: {self.type}[{sizes}]"
+
+
+class Fields(list[Field]):
+    """The inputs or outputs of a model, in its order; calling it gives itself."""
+
+    def __call__(self) -> Fields:
+        return self
+
+    def _repr_html_(self) -> str:
+        rows = [(f.name, f.type, list(f.shape)) for f in self]
+        return _display.html_table(["name", "type", "shape"], rows)
+
+
+class ModelVersion:
+    """A version of a model, as ``upload_model`` returns it.
+
+    Parameters
+    ----------
+    client : Client
+        Where it lives.
+    document : dict
+        The server's model version.
+    config : ModelConfig, optional
+        Its newest configuration, where that is at hand.
+    """
+
+    def __init__(
+        self, client: Client, document: dict[str, Any], config: Optional[ModelConfig] = None
+    ) -> None:
+        self._client = client
+        self._document = document
+        self._config = config
+
+    def id(self) -> int:
+        """Number of this version."""
+        return int(self._document["id"])
+
+    def name(self) -> str:
+        """Name of the model."""
+        return str(self._document["name"])
+
+    def version(self) -> str:
+        """UUID of this version."""
+        return str(self._document["version"])
+
+    def file_name(self) -> str:
+        """Name of the uploaded file."""
+        return str(self._document["file_name"])
+
+    def sha(self) -> str:
+        """SHA-256 of the uploaded file, in hexadecimal."""
+        return str(self._document["sha"])
+
+    def framework(self) -> Optional[str]:
+        """Framework that it was uploaded as."""
+        return self._document.get("framework")
+
+    def arch(self) -> Optional[str]:
+        """Architecture that it was uploaded for, None where none was given."""
+        return self._document.get("arch")
+
+    def image_path(self) -> Optional[str]:
+        """Image that serves the model, None for native runtimes."""
+        return self._document.get("image_path")
+
+    def last_update_time(self) -> Optional[datetime.datetime]:
+        """When it was last changed."""
+        return _display.parse_time(self._document.get("updated_at"))
+
+    def status(self) -> str:
+        """Status now: "ready", "error", "pending_load_native" …"""
+        if self._document.get("status") not in ("ready", "error"):
+            self._refresh()
+        return str(self._document["status"])
+
+    @property
+    def inputs(self) -> Fields:
+        """Inputs of the model; ``model.inputs`` and ``model.inputs()`` are the same."""
+        return self._fields_of("inputs")
+
+    @property
+    def outputs(self) -> Fields:
+        """Outputs of the model; ``model.outputs`` and ``model.outputs()`` are the same."""
+        return self._fields_of("outputs")
+
+    def config(self) -> ModelConfig:
+        """The configuration that pipelines use this version with."""
+        if self._config is None:
+            document = self._client._post("/v1/api/models/get_config_by_id", model_id=self.id())[
+                "model_config"
+            ]
+            if document is None:
+                self.configure()
+            else:
+                self._config = ModelConfig(self._client, document, self)
+        assert self._config is not None
+        return self._config
+
+    def configure(
+        self,
+        runtime: Optional[str] = None,
+        tensor_fields: Optional[Sequence[str]] = None,
+        filter_threshold: Optional[float] = None,
+        input_schema: Optional[pa.Schema] = None,
+        output_schema: Optional[pa.Schema] = None,
+        batch_config: Optional[str] = None,
+    ) -> ModelVersion:
+        """Set how this version is used (guide L2315-2369, L2588-2719).
+
+        Parameters
+        ----------
+        runtime : str, optional
+            "onnx", "tensorflow", "python", "mlflow" or "flight". The upload decides the runtime;
+            the parameter is here for notebooks that name it.
+        tensor_fields : list of str, optional
+            Names for the inputs, as many as the model has.
+        filter_threshold : float, optional
+            Threshold below which outputs are left out.
+        input_schema, output_schema : pyarrow.Schema, optional
+            Schemas of a Python step or a containerized model.
+        batch_config : str, optional
+            "single": one row in each request.
+
+        Returns
+        -------
+        ModelVersion
+            This version.
+
+        Raises
+        ------
+        InvalidRequestError
+            A value is not as described, or the number of `tensor_fields` is wrong.
+
+        Examples
+        --------
+        >>> wl.upload_model("ccfraud", "ccfraud.onnx").configure(tensor_fields=["tensor"])
+        ... # doctest: +SKIP
+        """
+        if runtime is not None and str(runtime) not in _RUNTIMES:
+            raise InvalidRequestError(
+                f"There is no runtime {runtime!r}", f"One of: {', '.join(_RUNTIMES)}"
+            )
+        request: dict[str, Any] = {"model_version_id": self.id()}
+        if tensor_fields is not None:
+            if isinstance(tensor_fields, str) or not all(
+                isinstance(name, str) for name in tensor_fields
+            ):
+                raise InvalidRequestError(
+                    f"tensor_fields is a list of names, not {tensor_fields!r}",
+                    "Example: tensor_fields=['tensor']",
+                )
+            request["tensor_fields"] = list(tensor_fields)
+        if filter_threshold is not None:
+            request["filter_threshold"] = filter_threshold
+        if batch_config is not None:
+            request["batch_config"] = batch_config
+        for key, schema in (("input_schema", input_schema), ("output_schema", output_schema)):
+            text = _codec.schema_text(schema)
+            if text is not None:
+                request[key] = text
+        document = self._client._post("/v1/api/models/insert_model_config", **request)
+        self._config = ModelConfig(self._client, document["model_config"], self)
+        return self
+
+    def _wait_until_ready(self) -> None:
+        """Wait for the conversion, with the progress text of the guide (L5035, L5271)."""
+        deadline = time.monotonic() + CONVERSION_SECONDS_MAX
+        said = ""
+        minutes = CONVERSION_SECONDS_MAX / 60
+        progress = Progress("", self._client._shows_progress)
+        progress.say(f"Waiting for model loading - this will take up to {minutes}min.\n")
+        while True:
+            status = self.status()
+            if status != said:
+                if said.startswith("attempting"):
+                    native = status.endswith("_container")
+                    progress.say("incompatible\n" if native else "successful\n")
+                if status == "ready":
+                    progress.say("\nReady\n")
+                    return
+                if status == "error":
+                    progress.say("ERROR!\n")
+                    raise ModelConversionError(
+                        f"Model {self.name()!r} could not be loaded: "
+                        f"{self._document.get('status_text') or 'no reason given'}",
+                        "Check the framework, the file and the schemas",
+                    )
+                what = (
+                    "attempting loading" if status.startswith("attempting") else "pending loading"
+                )
+                runtime = "container" if status.endswith("container") else "native"
+                progress.say(
+                    f"\nModel is {what} to a {runtime} runtime"
+                    if said
+                    else f"Model is {what} to a {runtime} runtime"
+                )
+                said = status
+            progress.tick()
+            if time.monotonic() >= deadline:
+                raise ModelConversionTimeoutError(
+                    f"Model {self.name()!r} was still {status!r} after {minutes}min",
+                    "It goes on: look at model.status()",
+                )
+            time.sleep(_LOOK_SECONDS)
+
+    def _refresh(self) -> None:
+        answer = self._client._post("/v1/api/models/get_version_by_id", model_version_id=self.id())
+        self._document = answer["model_version"]["model_version"]
+
+    def _fields_of(self, key: str) -> Fields:
+        return Fields(
+            Field(f["name"], f["type"], tuple(f.get("shape") or ()))
+            for f in self._document.get(key) or []
+        )
+
+    def _step_document(self) -> dict[str, str]:
+        return {"name": self.name(), "version": self.version(), "sha": self.sha()}
+
+    def _fields(self) -> list[tuple[str, Any]]:
+        return [
+            ("Name", self.name()),
+            ("Version", self.version()),
+            ("File Name", self.file_name()),
+            ("SHA", self.sha()),
+            ("Status", self.status()),
+            ("Image Path", self.image_path()),
+            ("Architecture", self.arch()),
+            (
+                "Updated At",
+                _display.show_time(self._document.get("updated_at"), self._client._time_format),
+            ),
+        ]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModelVersion) and (
+            (self._client.api_endpoint, self.id()) == (other._client.api_endpoint, other.id())
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._client.api_endpoint, self.id()))
+
+    def __repr__(self) -> str:
+        return str(
+            {
+                "name": self.name(),
+                "version": self.version(),
+                "file_name": self.file_name(),
+                "image_path": self.image_path(),
+                "arch": self.arch(),
+                "last_update_time": self.last_update_time(),
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        return _display.html_fields(self._fields())
+
+
+class ModelVersionList(_display.Table[ModelVersion]):
+    """Versions of models, newest first."""
+
+    _columns = ("name", "version", "file_name", "image_path", "arch", "last_update_time")
+
+    @staticmethod
+    def _row(item: ModelVersion) -> Sequence[Any]:
+        return (
+            item.name(),
+            item.version(),
+            item.file_name(),
+            item.image_path(),
+            item.arch(),
+            item.last_update_time(),
+        )
