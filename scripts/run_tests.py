@@ -1,0 +1,91 @@
+"""Runs the unit tests (ctest) and the flows (pytest) of one preset and sums them up.
+
+The last line is "N passed, N failed, N skipped"; the exit status is 1 when anything failed or nothing ran.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def count(report):
+    """Passed, failed and skipped tests of a JUnit report."""
+    passed = failed = skipped = 0
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif case.find("skipped") is not None:
+            skipped += 1
+        else:
+            passed += 1
+    return passed, failed, skipped
+
+
+def run(name, command, report, environment):
+    report.unlink(missing_ok=True)
+    print(f"-- {name}", flush=True)
+    status = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    passed, failed, skipped = count(report) if report.exists() else (0, 0, 0)
+    if status != 0 and failed == 0:
+        print(f"{name} ended with status {status}")
+        failed = 1
+    return passed, failed, skipped
+
+
+def lint():
+    print("-- lint", flush=True)
+    status = subprocess.run([sys.executable, "scripts/lint.py"], cwd=ROOT).returncode
+    return (0, 1, 0) if status else (1, 0, 0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("preset", nargs="?", default="release")
+    parser.add_argument("--lint", action="store_true", help="count `make lint` as one more test")
+    arguments = parser.parse_args()
+    build = ROOT / "build" / arguments.preset
+    environment = dict(os.environ, JOEY_BIN=os.environ.get("JOEY_BIN", str(build / "joey")))
+    reports = build / "test-reports"
+    reports.mkdir(exist_ok=True)
+    ctest = [
+        "ctest",
+        "--test-dir",
+        str(build),
+        "--output-on-failure",
+        "--no-tests=error",
+        "--progress",
+    ]
+    ctest += [
+        "-j",
+        str(os.cpu_count()),
+        "--timeout",
+        "120",
+        "--output-junit",
+        str(reports / "ctest.xml"),
+    ]
+    pytest = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "2",
+        f"--junitxml={reports / 'pytest.xml'}",
+    ]
+    totals = [lint()] if arguments.lint else []
+    totals += [
+        run("unit tests", ctest, reports / "ctest.xml", environment),
+        run("flows", pytest, reports / "pytest.xml", environment),
+    ]
+    passed, failed, skipped = (sum(column) for column in zip(*totals))
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

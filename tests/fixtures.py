@@ -1,0 +1,75 @@
+"""Fixtures of all flow tests. Each test that needs a server asks for one of these:
+
+api            the REST API of a server that all tests of this process share
+joey_url       the URL of that server
+joey           a server of the test's own, which it may stop and kill
+joey_factory   several of them, with options: joey_factory("--check-column", "check_failures")
+cases          the folder of the shared cases; the test is skipped where there is none
+"""
+
+import os
+import pathlib
+
+import pytest
+from harness import ROOT, Api, Joey, binary
+
+
+def _need_binary():
+    if not binary().exists():
+        pytest.fail(f"{binary()} is missing: run `make build`, or set JOEY_BIN", pytrace=False)
+
+
+def _close(server):
+    left = server.close()
+    if left:
+        pytest.fail("left running:\n" + "\n".join(left), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def shared_joey(tmp_path_factory):
+    _need_binary()
+    server = Joey(tmp_path_factory.mktemp("joey") / "data")
+    server.start()
+    yield server
+    _close(server)
+
+
+@pytest.fixture(scope="session")
+def joey_url(shared_joey):
+    return shared_joey.url
+
+
+@pytest.fixture
+def api(joey_url):
+    client = Api(joey_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def joey_factory(tmp_path):
+    _need_binary()
+    servers = []
+
+    def make(*arguments, environment=None):
+        server = Joey(tmp_path / f"data{len(servers)}", arguments, environment)
+        servers.append(server)
+        return server.start()
+
+    yield make
+    left = [line for server in servers for line in server.close()]
+    if left:
+        pytest.fail("left running:\n" + "\n".join(left), pytrace=False)
+
+
+@pytest.fixture
+def joey(joey_factory):
+    return joey_factory()
+
+
+@pytest.fixture(scope="session")
+def cases():
+    folder = pathlib.Path(os.environ.get("JOEY_CASES", ROOT.parent / "shared" / "cases"))
+    if not folder.is_dir():
+        pytest.skip(f"the shared cases are not at {folder}; JOEY_CASES names another place")
+    return folder
