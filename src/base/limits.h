@@ -45,4 +45,11 @@ inline constexpr std::size_t kOnnxDimensionsMax = 64;  // of one tensor
 // A sparse initializer made dense.
 inline constexpr std::int64_t kOnnxSparseBytesMax = std::int64_t{1} << 30;
 
+// Engine
+inline constexpr std::size_t kInlineBodyBytesMax = 64 * 1024;    // run on the I/O thread
+inline constexpr std::uint64_t kInlineRunNanosMax = 1'000'000;   // mean model time to do so
+inline constexpr int kComputeQueueMax = 1024;  // requests waiting for or on compute threads
+inline constexpr int kDrainSecondsMax = 30;    // for running requests at shutdown
+inline constexpr int kLogFlushSecondsMax = 5;  // to hand logs over at shutdown
+
 }  // namespace joey::limits

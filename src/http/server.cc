@@ -22,6 +22,7 @@
 
 #include "base/limits.h"
 #include "http/connection.h"
+#include "http/offload.h"
 
 namespace joey::http {
 
@@ -84,18 +85,7 @@ struct Server::Impl final : ConnectionHost {
   }
 
   awaitable<Response> RunOnPool(const Route& route, Request& request) override {
-    return asio::async_initiate<const asio::use_awaitable_t<>, void(Response)>(
-        [this, &route, &request](auto handler) {
-          auto executor = asio::get_associated_executor(handler);
-          asio::post(*pool,
-                     [this, &route, &request, executor, handler = std::move(handler)]() mutable {
-                       asio::post(executor, [handler = std::move(handler),
-                                             response = Call(route, request)]() mutable {
-                         std::move(handler)(std::move(response));
-                       });
-                     });
-        },
-        asio::use_awaitable);
+    return Offload(*pool, [this, &route, &request] { return Call(route, request); });
   }
 
   // Handlers do not throw by rule; a library below one may all the same.

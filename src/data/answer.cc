@@ -1,0 +1,295 @@
+#include "data/answer.h"
+
+#include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/type.h>
+
+#include "data/json_print.h"
+
+namespace joey {
+
+namespace {
+
+constexpr std::string_view kMetadata = "metadata";
+
+struct MetadataText {
+  std::string_view name;
+  std::string json;
+};
+
+// The metadata of a request is the same in each of its rows.
+std::vector<MetadataText> MetadataTexts(const InferenceRecord& record) {
+  const RecordContext& context = *record.context;
+  const auto quoted = [](std::string_view text) {
+    std::string out;
+    AppendJsonString(out, text);
+    return out;
+  };
+  std::string elapsed = "[";
+  for (std::size_t i = 0; i < record.elapsed_ns.size(); ++i) {
+    if (i > 0) elapsed += ',';
+    elapsed += std::to_string(record.elapsed_ns[i]);
+  }
+  elapsed += ']';
+  return {{"last_model", quoted(context.last_model)},
+          {"pipeline_version", quoted(context.pipeline_version)},
+          {"elapsed", std::move(elapsed)},
+          {"dropped", "[]"},
+          {"partition", quoted(context.partition)}};
+}
+
+std::string Joined(std::string_view group, std::string_view separator, std::string_view name) {
+  std::string out(group);
+  out += separator;
+  out += name;
+  return out;
+}
+
+// Writes rows as a fixed sequence of texts and cells.
+class JsonRowWriter {
+ public:
+  JsonRowWriter(const InferenceRecord& record, std::span<const std::string_view> cells,
+                const AnswerOptions& options)
+      : record_(record), cells_(cells), options_(options), text_("{\"time\":") {
+    AppendJsonInteger(text_, record.time_ms);
+    AddColumns("in", *record.in, !cells.empty());
+    AddColumns("out", *record.out, false);
+    AddChecks();
+    AddMetadata();
+    text_ += '}';
+    tail_ = std::move(text_);
+  }
+
+  std::string Write() {
+    std::string out;
+    for (std::int64_t row = 0; row < record_.rows; ++row) {
+      out += row == 0 ? '[' : ',';
+      for (const Cell& cell : row_) {
+        out += cell.before;
+        if (cell.is_text) {
+          auto index = static_cast<std::size_t>(row) * static_cast<std::size_t>(record_.in->num_columns()) +
+                       static_cast<std::size_t>(cell.column);
+          out += cells_[index];
+        } else {
+          AppendJsonValue(out, *cell.data, row);
+        }
+      }
+      out += tail_;
+      if (row == 0) out.reserve((out.size() + out.size() / 8 + 16) * static_cast<std::size_t>(record_.rows));
+    }
+    out += ']';
+    return out;
+  }
+
+ private:
+  struct Cell {
+    std::string before;  // what stands before the cell: punctuation and key
+    const arrow::ArrayData* data;
+    int column;
+    bool is_text;
+  };
+
+  bool flat() const { return !options_.separator.empty(); }
+
+  void AddKey(std::string_view group, std::string_view name, bool& opened) {
+    if (flat()) {
+      text_ += ',';
+      AppendJsonString(text_, Joined(group, options_.separator, name));
+    } else {
+      text_ += ',';
+      if (!opened) {
+        AppendJsonString(text_, group);
+        text_ += ":{";
+        opened = true;
+      }
+      AppendJsonString(text_, name);
+    }
+    text_ += ':';
+  }
+
+  void CloseGroup(bool opened) {
+    if (opened) text_ += '}';
+  }
+
+  void AddColumns(std::string_view group, const arrow::RecordBatch& batch, bool as_text) {
+    bool opened = false;
+    for (int i = 0; i < batch.num_columns(); ++i) {
+      if (!options_.dataset.Selects(Joined(group, ".", batch.column_name(i)))) continue;
+      AddKey(group, batch.column_name(i), opened);
+      row_.push_back({std::move(text_), batch.column_data(i).get(), i, as_text});
+      text_.clear();
+    }
+    CloseGroup(opened);
+  }
+
+  void AddChecks() {
+    bool opened = false;
+    if (record_.context->check_column == CheckColumn::kCheckFailures) {
+      if (options_.dataset.Selects("check_failures")) text_ += ",\"check_failures\":[]";
+    } else if (options_.dataset.Selects("anomaly.count")) {
+      AddKey("anomaly", "count", opened);
+      text_ += '0';
+      CloseGroup(opened);
+    }
+  }
+
+  void AddMetadata() {
+    bool opened = false;
+    for (const MetadataText& entry : MetadataTexts(record_)) {
+      if (!options_.dataset.Selects(Joined(kMetadata, ".", entry.name))) continue;
+      AddKey(kMetadata, entry.name, opened);
+      text_ += entry.json;
+    }
+    CloseGroup(opened);
+  }
+
+  const InferenceRecord& record_;
+  std::span<const std::string_view> cells_;
+  const AnswerOptions& options_;
+  std::vector<Cell> row_;
+  std::string text_;  // gathered since the last cell
+  std::string tail_;
+};
+
+template <typename T>
+std::shared_ptr<arrow::Array> Repeat(std::shared_ptr<arrow::DataType> type, T value,
+                                     std::int64_t rows) {
+  std::vector<T> values(static_cast<std::size_t>(rows), value);
+  return arrow::MakeArray(arrow::ArrayData::Make(
+      std::move(type), rows, {nullptr, arrow::Buffer::FromVector(std::move(values))}, 0));
+}
+
+std::shared_ptr<arrow::Array> RepeatText(std::string_view text, std::int64_t rows) {
+  std::string characters;
+  std::vector<std::int32_t> ends{0};
+  for (std::int64_t i = 0; i < rows; ++i) {
+    characters += text;
+    ends.push_back(static_cast<std::int32_t>(characters.size()));
+  }
+  return std::make_shared<arrow::StringArray>(rows, arrow::Buffer::FromVector(std::move(ends)),
+                                              arrow::Buffer::FromString(std::move(characters)));
+}
+
+// `rows` lists, each with the `width` values of one repetition in `values`.
+std::shared_ptr<arrow::Array> ListsOf(std::shared_ptr<arrow::Array> values, std::int64_t width,
+                                      std::int64_t rows) {
+  std::vector<std::int32_t> ends;
+  for (std::int64_t i = 0; i <= rows; ++i) ends.push_back(static_cast<std::int32_t>(i * width));
+  return std::make_shared<arrow::ListArray>(arrow::list(values->type()), rows,
+                                            arrow::Buffer::FromVector(std::move(ends)),
+                                            std::move(values));
+}
+
+std::shared_ptr<arrow::Array> RepeatElapsed(const std::vector<std::uint64_t>& elapsed,
+                                            std::int64_t rows) {
+  std::vector<std::uint64_t> values;
+  values.reserve(elapsed.size() * static_cast<std::size_t>(rows));
+  for (std::int64_t i = 0; i < rows; ++i) values.insert(values.end(), elapsed.begin(), elapsed.end());
+  auto count = static_cast<std::int64_t>(values.size());
+  return ListsOf(std::make_shared<arrow::UInt64Array>(
+                     count, arrow::Buffer::FromVector(std::move(values))),
+                 static_cast<std::int64_t>(elapsed.size()), rows);
+}
+
+class TableBuilder {
+ public:
+  TableBuilder(const InferenceRecord& record, const AnswerOptions& options)
+      : record_(record), options_(options) {}
+
+  std::shared_ptr<arrow::RecordBatch> Build() {
+    Add(arrow::field("time", arrow::timestamp(arrow::TimeUnit::MILLI)),
+        Repeat(arrow::timestamp(arrow::TimeUnit::MILLI), record_.time_ms, record_.rows));
+    AddBatch("in", *record_.in);
+    AddBatch("out", *record_.out);
+    AddChecks();
+    AddMetadata();
+    return arrow::RecordBatch::Make(arrow::schema(std::move(fields_)), record_.rows,
+                                    std::move(arrays_));
+  }
+
+ private:
+  struct Group {
+    arrow::FieldVector fields;
+    arrow::ArrayVector arrays;
+  };
+
+  void Add(std::shared_ptr<arrow::Field> field, std::shared_ptr<arrow::Array> array) {
+    fields_.push_back(std::move(field));
+    arrays_.push_back(std::move(array));
+  }
+
+  void AddColumn(std::string_view group, const std::string& name, bool nullable,
+                 std::shared_ptr<arrow::Array> array, Group& nested) {
+    if (options_.separator.empty()) {
+      nested.fields.push_back(arrow::field(name, array->type(), nullable));
+      nested.arrays.push_back(std::move(array));
+    } else {
+      auto field = arrow::field(Joined(group, options_.separator, name), array->type(), nullable);
+      Add(std::move(field), std::move(array));
+    }
+  }
+
+  void AddGroup(std::string_view group, Group nested) {
+    if (nested.fields.empty()) return;
+    auto type = arrow::struct_(std::move(nested.fields));
+    Add(arrow::field(std::string(group), type, false),
+        std::make_shared<arrow::StructArray>(type, record_.rows, std::move(nested.arrays)));
+  }
+
+  void AddBatch(std::string_view group, const arrow::RecordBatch& batch) {
+    Group nested;
+    for (int i = 0; i < batch.num_columns(); ++i) {
+      if (!options_.dataset.Selects(Joined(group, ".", batch.column_name(i)))) continue;
+      AddColumn(group, batch.column_name(i), false, batch.column(i), nested);
+    }
+    AddGroup(group, std::move(nested));
+  }
+
+  void AddChecks() {
+    if (record_.context->check_column == CheckColumn::kCheckFailures) {
+      if (!options_.dataset.Selects("check_failures")) return;
+      auto lists = ListsOf(RepeatText("", 0), 0, record_.rows);
+      Add(arrow::field("check_failures", lists->type()), lists);
+    } else if (options_.dataset.Selects("anomaly.count")) {
+      Group nested;
+      AddColumn("anomaly", "count", true, Repeat(arrow::int8(), std::int8_t{0}, record_.rows),
+                nested);
+      AddGroup("anomaly", std::move(nested));
+    }
+  }
+
+  void AddMetadata() {
+    const RecordContext& context = *record_.context;
+    Group nested;
+    const auto add = [&](const std::string& name, auto make) {
+      if (!options_.dataset.Selects(Joined(kMetadata, ".", name))) return;
+      AddColumn(kMetadata, name, true, make(), nested);
+    };
+    std::int64_t rows = record_.rows;
+    add("last_model", [&] { return RepeatText(context.last_model, rows); });
+    add("pipeline_version", [&] { return RepeatText(context.pipeline_version, rows); });
+    add("elapsed", [&] { return RepeatElapsed(record_.elapsed_ns, rows); });
+    add("dropped", [&] { return ListsOf(RepeatText("", 0), 0, rows); });
+    add("partition", [&] { return RepeatText(context.partition, rows); });
+    AddGroup(kMetadata, std::move(nested));
+  }
+
+  const InferenceRecord& record_;
+  const AnswerOptions& options_;
+  arrow::FieldVector fields_;
+  arrow::ArrayVector arrays_;
+};
+
+}  // namespace
+
+std::string WriteJsonAnswer(const InferenceRecord& record, std::span<const std::string_view> cells,
+                            const AnswerOptions& options) {
+  return JsonRowWriter(record, cells, options).Write();
+}
+
+std::shared_ptr<arrow::RecordBatch> MakeAnswerTable(const InferenceRecord& record,
+                                                    const AnswerOptions& options) {
+  return TableBuilder(record, options).Build();
+}
+
+}  // namespace joey
