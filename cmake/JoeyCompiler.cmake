@@ -19,7 +19,8 @@ if(MOLD)
 endif()
 
 add_library(joey_options INTERFACE)
-target_compile_options(joey_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror)
+target_compile_options(joey_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+                       -Wno-missing-field-initializers -Werror)
 # GCC 12 reports these inside inlined coroutine frames and Boost code where nothing is wrong.
 target_compile_options(joey_options INTERFACE -Wno-error=maybe-uninitialized -Wno-error=array-bounds
                                               -Wno-error=stringop-overflow)
