@@ -1,1 +1,1 @@
-pytest_plugins = ["fixtures"]
+pytest_plugins = ["joey_fixtures"]
