@@ -37,10 +37,7 @@ def stanzas(text):
 def from_deb822(text, own_suite):
     """The stanza of `own_suite` as a stanza of SUITE, or None."""
     for fields in stanzas(text):
-        if (
-            "deb" in fields.get("types", "").split()
-            and own_suite in fields.get("suites", "").split()
-        ):
+        if "deb" in fields.get("types", "").split() and own_suite in fields.get("suites", "").split():
             fields |= {"types": "deb", "suites": SUITE, "components": "main"}
             return "".join(f"{name.title()}: {value}\n" for name, value in fields.items())
     return None

@@ -89,9 +89,7 @@ class Joey:
 
         def listening():
             if self.process.poll() is not None:
-                raise RuntimeError(
-                    f"joey serve ended with {self.process.returncode}:\n{self.log_tail()}"
-                )
+                raise RuntimeError(f"joey serve ended with {self.process.returncode}:\n{self.log_tail()}")
             return self.ready.exists() and self.ready.read_text().strip()
 
         self.address = wait_until(listening, what="joey serve")
@@ -120,9 +118,7 @@ class Joey:
 
     def engines(self):
         """Process ids of the engines of this server."""
-        return [
-            pid for pid, arguments in processes(self.data).items() if "engine" in arguments[1:2]
-        ]
+        return [pid for pid, arguments in processes(self.data).items() if "engine" in arguments[1:2]]
 
     def log_tail(self, lines=40):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -173,9 +169,7 @@ class Deployment:
             content = json.dumps(content)
         headers = {"Content-Type": content_type, "Accept": accept}
         parameters = {"dataset[]": ["*", "metadata"], "dataset.separator": "."}
-        return self.api.http.post(
-            self.path, content=content, headers=headers, params=parameters, **arguments
-        )
+        return self.api.http.post(self.path, content=content, headers=headers, params=parameters, **arguments)
 
     def infer(self, records):
         """Answer records of one inference; raises ApiError."""
@@ -246,9 +240,7 @@ class Api:
         """A pipeline with one step for each model version; what the server answers."""
         steps = []
         for version_id in version_ids:
-            version = self.post(
-                "/v1/api/models/get_version_by_id", {"model_version_id": version_id}
-            )
+            version = self.post("/v1/api/models/get_version_by_id", {"model_version_id": version_id})
             version = version["model_version"]["model_version"]
             model = {key: version[key] for key in ("name", "version", "sha")}
             steps.append({"ModelInference": {"models": [model]}})
@@ -265,15 +257,11 @@ class Api:
         `settings` configure every model: tensor_fields=…, batch_config=….
         """
         models = models if isinstance(models, list) else [models]
-        versions = [
-            self.upload(f"{name}-{i}" if i else name, model) for i, model in enumerate(models)
-        ]
+        versions = [self.upload(f"{name}-{i}" if i else name, model) for i, model in enumerate(models)]
         configs = [self.configure(version, **settings) for version in versions]
         return self.deploy_versions(name, versions, configs, replicas, cpus, memory, wait)
 
-    def deploy_versions(
-        self, name, versions, configs, replicas=1, cpus=0.25, memory="256Mi", wait=True
-    ):
+    def deploy_versions(self, name, versions, configs, replicas=1, cpus=0.25, memory="256Mi", wait=True):
         created = self.create_pipeline(name, versions)
         resources = {"cpu": cpus, "memory": memory}
         engine = {"replicas": replicas, "cpu": cpus}
@@ -281,9 +269,7 @@ class Api:
             "deploy_id": name,
             "pipeline_version_pk_id": created["pipeline_variant_pk_id"],
             "pipeline_id": created["pipeline_pk_id"],
-            "engine_config": {
-                "engine": engine | {"resources": {"limits": resources, "requests": resources}}
-            },
+            "engine_config": {"engine": engine | {"resources": {"limits": resources, "requests": resources}}},
             "model_configs": configs,
         }
         answer = self.post("/v1/api/pipelines/deploy", document)
@@ -291,9 +277,7 @@ class Api:
             self, created["pipeline_pk_id"], created["pipeline_variant_pk_id"], answer["id"], name
         )
         if wait:
-            wait_until(
-                lambda: deployment.status()["status"] == "Running", what=f"deployment {name}"
-            )
+            wait_until(lambda: deployment.status()["status"] == "Running", what=f"deployment {name}")
         return deployment
 
     def wait_gone(self, name):

@@ -37,18 +37,13 @@ def build(nodes, inputs, outputs, initializers=(), opset=17, ir_version=9, domai
         "test",
         [_value(*item) for item in inputs],
         [_value(*item) for item in outputs],
-        [
-            numpy_helper.from_array(np.asarray(array), name)
-            for name, array in dict(initializers).items()
-        ],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in dict(initializers).items()],
     )
     imports = [
         helper.make_opsetid("", opset),
         *(helper.make_opsetid(*domain) for domain in domains),
     ]
-    return helper.make_model(
-        graph, opset_imports=imports, ir_version=ir_version
-    ).SerializeToString()
+    return helper.make_model(graph, opset_imports=imports, ir_version=ir_version).SerializeToString()
 
 
 def identity(dtype="float32", shape=(3,), name="tensor", output="result"):
@@ -87,9 +82,7 @@ def mlp(width=29, hidden=(12, 6), seed=1, name="tensor", output="dense_1"):
         nodes += [
             helper.make_node("MatMul", [current, f"w{i}"], [f"m{i}"]),
             helper.make_node("Add", [f"m{i}", f"b{i}"], [f"a{i}"]),
-            helper.make_node(
-                "Sigmoid" if last else "Relu", [f"a{i}"], [output if last else f"r{i}"]
-            ),
+            helper.make_node("Sigmoid" if last else "Relu", [f"a{i}"], [output if last else f"r{i}"]),
         ]
         current = f"r{i}"
     return build(nodes, [(name, "float32", (width,))], [(output, "float32", (1,))], arrays)
@@ -111,9 +104,7 @@ def add_inputs(width=3, names=("a", "b"), output="sum"):
 def image(channels=3, height=8, width=8, name="image", output="mean"):
     """The mean of each channel of a nested list (channels, height, width)."""
     node = helper.make_node("ReduceMean", [name], [output], axes=[2, 3], keepdims=0)
-    return build(
-        [node], [(name, "float32", (channels, height, width))], [(output, "float32", (channels,))]
-    )
+    return build([node], [(name, "float32", (channels, height, width))], [(output, "float32", (channels,))])
 
 
 def variable_width(name="tensor", output="total"):
@@ -176,9 +167,7 @@ def external_data(location="../../etc/passwd"):
 
 def unknown_opset(version=999):
     node = helper.make_node("Identity", ["tensor"], ["result"])
-    return build(
-        [node], [("tensor", "float32", (3,))], [("result", "float32", (3,))], opset=version
-    )
+    return build([node], [("tensor", "float32", (3,))], [("result", "float32", (3,))], opset=version)
 
 
 def unknown_operator():
@@ -190,9 +179,7 @@ def unknown_operator():
 
 def huge_initializer(elements=1 << 40):
     """A file of some hundred bytes that claims a tensor of terabytes."""
-    tensor = TensorProto(
-        name="weights", data_type=TensorProto.FLOAT, dims=[elements], raw_data=b"\0" * 12
-    )
+    tensor = TensorProto(name="weights", data_type=TensorProto.FLOAT, dims=[elements], raw_data=b"\0" * 12)
     graph = helper.make_graph(
         [helper.make_node("Identity", ["tensor"], ["result"])],
         "huge",
