@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstring>
 
@@ -22,8 +20,6 @@ using asio::awaitable;
 
 namespace {
 
-constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kFirstBodyBytes = 1 << 20;  // a claimed length is believed up to here
 
 void AppendNumber(std::string& out, std::uint64_t value) {
   char digits[20];
@@ -41,49 +37,22 @@ Status BodyTooLarge(std::size_t bytes_max) {
           "send fewer rows per request, or Arrow instead of JSON"};
 }
 
-Status PeerGone() { return Unavailable("the client closed the connection"); }
 
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, ConnectionHost& host, ThreadState& thread)
-    : socket_(std::move(socket)),
-      host_(host),
-      thread_(thread),
-      in_(std::make_unique_for_overwrite<char[]>(kInBytes)) {
-  boost::system::error_code ignored;
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  socket_.non_blocking(true, ignored);
-}
+    : stream_(std::move(socket), thread.now_seconds), host_(host), thread_(thread) {}
 
 Connection::~Connection() = default;
 
-void Connection::Close() {
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-}
-
-awaitable<bool> Connection::Receive() {
-  if (in_begin_ == in_end_) in_begin_ = in_end_ = 0;
-  if (in_end_ == kInBytes && in_begin_ > 0) {
-    std::memmove(in_.get(), in_.get() + in_begin_, in_end_ - in_begin_);
-    in_end_ -= in_begin_;
-    in_begin_ = 0;
-  }
-  auto [error, count] = co_await socket_.async_read_some(
-      asio::buffer(in_.get() + in_end_, kInBytes - in_end_), kToken);
-  if (error) co_return false;
-  in_end_ += count;
-  co_return true;
-}
-
 awaitable<void> Connection::Run() {
-  while (keep_alive_ && socket_.is_open()) {
+  while (keep_alive_ && stream_.socket().is_open()) {
     idle_ = true;
-    ExpireIn(limits::kKeepAliveIdleSecondsMax);
+    stream_.ExpireIn(limits::kKeepAliveIdleSecondsMax);
     const bool received_head = co_await ReadHead();
     if (!received_head) break;
     co_await Serve();
-    if (!body_complete_) {
+    if (!stream_.body_complete()) {
       co_await Linger();
       break;
     }
@@ -96,28 +65,27 @@ awaitable<void> Connection::Run() {
 awaitable<bool> Connection::ReadHead() {
   std::size_t searched = 0;
   std::size_t size = 0;
-  while ((size = FindHeadEnd(buffered(), searched)) == 0) {
-    if (buffered().size() >= limits::kHeaderBytesMax) {
+  while ((size = FindHeadEnd(stream_.buffered(), searched)) == 0) {
+    if (stream_.buffered().size() >= limits::kHeaderBytesMax) {
       co_await Refuse(InvalidArgument("the request head is larger than " +
                                       std::to_string(limits::kHeaderBytesMax) + " bytes"),
                       431);
-      body_complete_ = false;
       co_await Linger();
       co_return false;
     }
-    if (in_begin_ != in_end_ && idle_) {
+    if (!stream_.buffered().empty() && idle_) {
       idle_ = false;
-      ExpireIn(limits::kHeaderSecondsMax);
+      stream_.ExpireIn(limits::kHeaderSecondsMax);
     }
-    const bool more = co_await Receive();
+    const bool more = co_await stream_.Receive();
     if (!more) co_return false;
   }
   idle_ = false;
-  deadline_ = 0;
+  stream_.NeverExpire();
   responded_ = false;
   chunked_response_ = false;
-  request_.head.assign(buffered().data(), size);
-  in_begin_ += size;
+  request_.head.assign(stream_.buffered().data(), size);
+  stream_.Consume(size);
   request_.body = Body();
   request_.body_file.clear();
   request_.path.clear();
@@ -131,9 +99,7 @@ awaitable<bool> Connection::ReadHead() {
   request_.target = head_.target;
   std::swap(request_.headers, head_.headers);
   keep_alive_ = head_.keep_alive;
-  body_complete_ = NothingToRead();
-  body_left_ = head_.content_length.value_or(0);
-  chunks_ = ChunkDecoder();
+  stream_.BeginBody(head_.chunked, head_.content_length.value_or(0));
   co_return true;
 }
 
@@ -164,7 +130,7 @@ awaitable<void> Connection::Dispatch(const Route& route) {
     co_await Refuse(BodyTooLarge(bytes_max));
     co_return;
   }
-  if (head_.expect_continue && !body_complete_) {
+  if (head_.expect_continue && !stream_.body_complete()) {
     static const std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     Status sent = co_await Write(kContinue);
     if (!sent.ok()) co_return;
@@ -176,7 +142,7 @@ awaitable<void> Connection::Dispatch(const Route& route) {
   Status received;
   if (!route.options.spool_directory.empty()) {
     received = co_await SpoolBody(route.options, bytes_max);
-  } else if (!body_complete_) {
+  } else if (!stream_.body_complete()) {
     received = co_await ReadWholeBody(bytes_max);
   }
   if (!received.ok()) {
@@ -197,27 +163,10 @@ awaitable<void> Connection::Dispatch(const Route& route) {
 awaitable<Status> Connection::ReadWholeBody(std::size_t bytes_max) {
   Body& body = request_.body;
   if (head_.content_length) {
-    // Straight into the body's own memory, which grows with what really arrives.
-    std::size_t length = *head_.content_length;
-    std::size_t have = std::min<std::size_t>(buffered().size(), length);
-    body.Reserve(std::min(length, std::max(have, kFirstBodyBytes)));
-    body.Append(buffered().substr(0, have));
-    in_begin_ += have;
-    while (body.size() < length) {
-      if (body.size() == body.capacity()) body.Reserve(std::min(length, 2 * body.capacity()));
-      ExpireIn(limits::kBodyIdleSecondsMax);
-      auto [error, count] = co_await socket_.async_read_some(
-          asio::buffer(body.tail(), body.capacity() - body.size()), kToken);
-      if (error) co_return PeerGone();
-      body.Commit(count);
-    }
-    body_left_ = 0;
-    body_complete_ = true;
-    deadline_ = 0;
-    co_return Status();
+    co_return co_await stream_.ReadBodyInto(body, *head_.content_length);
   }
-  while (!body_complete_) {
-    Result<std::string_view> piece = co_await ReadBody();
+  while (!stream_.body_complete()) {
+    Result<std::string_view> piece = co_await stream_.ReadBody();
     if (!piece.ok()) co_return piece.status();
     if (body.size() + piece->size() > bytes_max) co_return BodyTooLarge(bytes_max);
     if (body.size() + piece->size() > body.capacity()) {
@@ -238,8 +187,8 @@ awaitable<Status> Connection::SpoolBody(const RouteOptions& options, std::size_t
   request_.body_file = path;
   Status status;
   std::size_t written = 0;
-  while (!body_complete_ && status.ok()) {
-    Result<std::string_view> piece = co_await ReadBody();
+  while (!stream_.body_complete() && status.ok()) {
+    Result<std::string_view> piece = co_await stream_.ReadBody();
     if (!piece.ok()) {
       status = piece.status();
       break;
@@ -261,37 +210,8 @@ awaitable<Status> Connection::SpoolBody(const RouteOptions& options, std::size_t
   co_return status;
 }
 
-awaitable<Result<std::string_view>> Connection::ReadBody() {
-  for (;;) {
-    if (body_complete_) {
-      deadline_ = 0;
-      co_return std::string_view();
-    }
-    if (head_.chunked) {
-      std::string_view rest = buffered();
-      std::size_t before = rest.size();
-      Result<std::string_view> piece = chunks_.Next(rest);
-      in_begin_ += before - rest.size();
-      if (!piece.ok()) co_return piece.status();
-      if (chunks_.done()) body_complete_ = true;
-      if (!piece->empty() || body_complete_) co_return piece;
-    } else if (in_begin_ != in_end_) {
-      std::size_t take =
-          static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, in_end_ - in_begin_));
-      std::string_view piece = buffered().substr(0, take);
-      in_begin_ += take;
-      body_left_ -= take;
-      if (body_left_ == 0) body_complete_ = true;
-      co_return piece;
-    }
-    ExpireIn(limits::kBodyIdleSecondsMax);
-    const bool more = co_await Receive();
-    if (!more) co_return PeerGone();
-  }
-}
-
 void Connection::FormatHead(const Response& response, std::optional<std::uint64_t> length) {
-  if (!body_complete_) keep_alive_ = false;
+  if (!stream_.body_complete()) keep_alive_ = false;
   out_head_ = "HTTP/1.1 ";
   AppendNumber(out_head_, static_cast<std::uint64_t>(response.status));
   out_head_ += ' ';
@@ -322,35 +242,9 @@ void Connection::FormatHead(const Response& response, std::optional<std::uint64_
 }
 
 awaitable<Status> Connection::SendVector(std::vector<iovec> pieces) {
-  std::size_t next = 0;
-  while (next < pieces.size()) {
-    msghdr message{};
-    message.msg_iov = &pieces[next];
-    message.msg_iovlen = std::min<std::size_t>(pieces.size() - next, 512);
-    ssize_t count = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) {
-        keep_alive_ = false;
-        co_return PeerGone();
-      }
-      ExpireIn(limits::kWriteIdleSecondsMax);
-      auto [error] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_write, kToken);
-      if (error) {
-        keep_alive_ = false;
-        co_return PeerGone();
-      }
-      continue;
-    }
-    auto sent = static_cast<std::size_t>(count);
-    while (next < pieces.size() && sent >= pieces[next].iov_len) sent -= pieces[next++].iov_len;
-    if (next < pieces.size()) {
-      pieces[next].iov_base = static_cast<char*>(pieces[next].iov_base) + sent;
-      pieces[next].iov_len -= sent;
-    }
-  }
-  deadline_ = 0;
-  co_return Status();
+  Status sent = co_await stream_.Send(std::move(pieces));
+  if (!sent.ok()) keep_alive_ = false;
+  co_return sent;
 }
 
 awaitable<Status> Connection::Send(Response& response) {
@@ -397,7 +291,7 @@ awaitable<Status> Connection::Finish() {
 }
 
 awaitable<void> Connection::Refuse(const Status& status, int http_status) {
-  keep_alive_ = keep_alive_ && body_complete_ && !request_.path.empty();
+  keep_alive_ = keep_alive_ && stream_.body_complete() && !request_.path.empty();
   Response response = host_.FormatError(status, request_.path);
   if (http_status != 0) response.status = http_status;
   co_await Send(response);
@@ -407,14 +301,14 @@ awaitable<void> Connection::Refuse(const Status& status, int http_status) {
 awaitable<void> Connection::Linger() {
   constexpr std::size_t kLingerBytesMax = 16 << 20;
   boost::system::error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-  ExpireIn(2);
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  stream_.ExpireIn(2);
   std::size_t discarded = 0;
   while (discarded < kLingerBytesMax) {
-    in_begin_ = in_end_ = 0;
-    const bool more = co_await Receive();
+    stream_.Consume(stream_.buffered().size());
+    const bool more = co_await stream_.Receive();
     if (!more) break;
-    discarded += in_end_;
+    discarded += stream_.buffered().size();
   }
 }
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <sys/uio.h>
+
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "http/message_stream.h"
 #include "http/parser.h"
 #include "http/router.h"
 
@@ -38,17 +40,17 @@ class Connection final : public Exchange {
   boost::asio::awaitable<void> Run();
 
   // For the thread's sweeper and for draining.
-  bool Expired() const { return deadline_ != 0 && thread_.now_seconds > deadline_; }
+  bool Expired() const { return stream_.Expired(); }
   bool idle() const { return idle_; }
-  void Close();
+  void Close() { stream_.Close(); }
 
   // Exchange
   Request& request() override { return request_; }
-  boost::asio::any_io_executor executor() override { return socket_.get_executor(); }
+  boost::asio::any_io_executor executor() override { return stream_.socket().get_executor(); }
   int thread_index() const override { return thread_.index; }
   std::optional<std::uint64_t> content_length() const override { return head_.content_length; }
-  boost::asio::awaitable<Result<std::string_view>> ReadBody() override;
-  bool body_complete() const override { return body_complete_; }
+  boost::asio::awaitable<Result<std::string_view>> ReadBody() override { return stream_.ReadBody(); }
+  bool body_complete() const override { return stream_.body_complete(); }
   boost::asio::awaitable<Status> Respond(Response response) override;
   boost::asio::awaitable<Status> WriteHead(const Response& head,
                                            std::optional<std::uint64_t> length) override;
@@ -60,38 +62,24 @@ class Connection final : public Exchange {
   boost::asio::awaitable<bool> ReadHead();
   boost::asio::awaitable<Status> ReadWholeBody(std::size_t bytes_max);
   boost::asio::awaitable<Status> SpoolBody(const RouteOptions& options, std::size_t bytes_max);
-  boost::asio::awaitable<bool> Receive();  // more bytes into in_
   boost::asio::awaitable<void> Serve();    // one request, head already parsed
   boost::asio::awaitable<void> Dispatch(const Route& route);
   boost::asio::awaitable<void> Refuse(const Status& status, int http_status = 0);
   boost::asio::awaitable<Status> Send(Response& response);
   boost::asio::awaitable<Status> SendVector(std::vector<iovec> pieces);
   boost::asio::awaitable<void> Linger();
-  bool NothingToRead() const { return !head_.chunked && head_.content_length.value_or(0) == 0; }
   void FormatHead(const Response& response, std::optional<std::uint64_t> length);
-  void ExpireIn(int seconds) { deadline_ = thread_.now_seconds + seconds + 1; }
-  std::string_view buffered() const { return {in_.get() + in_begin_, in_end_ - in_begin_}; }
 
-  boost::asio::ip::tcp::socket socket_;
+  MessageStream stream_;
   ConnectionHost& host_;
   ThreadState& thread_;
   Request request_;
   Head head_;
-  ChunkDecoder chunks_;
   std::string out_head_;
-
-  static constexpr std::size_t kInBytes = 64 * 1024;
-  std::unique_ptr<char[]> in_;
-  std::size_t in_begin_ = 0;
-  std::size_t in_end_ = 0;
-
-  std::uint64_t body_left_ = 0;  // of a body with a length
-  bool body_complete_ = true;
   bool keep_alive_ = true;
   bool responded_ = false;
   bool chunked_response_ = false;
   bool idle_ = true;
-  std::int64_t deadline_ = 0;
 };
 
 }  // namespace joey::http
