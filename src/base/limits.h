@@ -52,4 +52,10 @@ inline constexpr int kComputeQueueMax = 1024;  // requests waiting for or on com
 inline constexpr int kDrainSecondsMax = 30;    // for running requests at shutdown
 inline constexpr int kLogFlushSecondsMax = 5;  // to hand logs over at shutdown
 
+// Gateway
+inline constexpr std::size_t kGatewayBufferedBodyBytesMax = 64 * 1024;  // sent with its head
+inline constexpr std::size_t kGatewayIdleConnectionsMax = 256;  // per engine and I/O thread
+inline constexpr std::size_t kGatewayTriesMax = 3;   // engines tried while nothing was sent
+inline constexpr int kInferSecondsMax = 900;         // for an engine's answer to begin
+
 }  // namespace joey::limits

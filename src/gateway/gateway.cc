@@ -1,0 +1,272 @@
+#include "gateway/gateway.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "base/limits.h"
+#include "gateway/upstream.h"
+
+namespace joey::gateway {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+
+namespace {
+
+constexpr std::string_view kInferPath = "/v1/api/pipelines/infer/{deployment}/{pipeline}";
+
+// Counts a request as under way on an engine while it lives.
+class InFlight {
+ public:
+  explicit InFlight(deploy::Endpoint& endpoint) : endpoint_(endpoint) {
+    endpoint_.in_flight.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~InFlight() { endpoint_.in_flight.fetch_sub(1, std::memory_order_relaxed); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  deploy::Endpoint& endpoint_;
+};
+
+// The public client wants inference errors as an array.
+http::Response InferError(const Status& status) {
+  http::Response response = http::ErrorResponse(status);
+  response.body = "[" + response.body + "]";
+  if (status.code() == Code::kUnavailable) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+// The endpoint with the fewest requests under way that has not been tried yet.
+std::shared_ptr<deploy::Endpoint> LeastLoaded(const deploy::EndpointSet& endpoints,
+                                              const std::vector<std::uint64_t>& tried,
+                                              std::size_t start) {
+  std::shared_ptr<deploy::Endpoint> best;
+  int best_load = 0;
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    const auto& endpoint = endpoints[(start + i) % endpoints.size()];
+    if (std::find(tried.begin(), tried.end(), endpoint->id) != tried.end()) continue;
+    int load = endpoint->in_flight.load(std::memory_order_relaxed);
+    if (best == nullptr || load < best_load) {
+      best = endpoint;
+      best_load = load;
+    }
+  }
+  return best;
+}
+
+// The request head for the engine: path and query of its own, and the headers it reads.
+std::string EngineHead(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  std::string_view target = request.target;
+  std::size_t query = target.find('?');
+  std::string_view raw_path = target.substr(0, query);
+  std::string head;
+  head.reserve(512);
+  head += "POST /pipelines/";
+  head += raw_path.substr(raw_path.rfind('/') + 1);
+  if (query != std::string_view::npos) head += target.substr(query);
+  head += " HTTP/1.1\r\nHost: localhost";
+  for (std::string_view name : {"content-type", "accept"}) {
+    std::string_view value = request.Header(name);
+    if (value.empty()) continue;
+    head += "\r\n";
+    head += name;
+    head += ": ";
+    head += value;
+  }
+  if (exchange.content_length() || exchange.body_complete()) {
+    head += "\r\nContent-Length: ";
+    head += std::to_string(exchange.content_length().value_or(0));
+  } else {
+    head += "\r\nTransfer-Encoding: chunked";
+  }
+  head += "\r\n\r\n";
+  return head;
+}
+
+iovec Piece(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+
+// One request on its way through. Lives in the coroutine of the handler.
+class Forwarding {
+ public:
+  Forwarding(http::Exchange& exchange, UpstreamPool& pool)
+      : exchange_(exchange), pool_(pool), head_(EngineHead(exchange)) {}
+
+  // Sends the request to `endpoint` and relays the answer. kUnavailable with nothing sent: another
+  // endpoint may be tried (`untouched()`); any other failure has been answered or aborted.
+  awaitable<Status> Run(const std::shared_ptr<deploy::Endpoint>& endpoint) {
+    InFlight in_flight(*endpoint);
+    std::unique_ptr<Upstream> upstream = pool_.TakeIdle(*endpoint);
+    if (upstream == nullptr) upstream = co_await pool_.Connect(*endpoint);
+    if (upstream == nullptr) co_return Unavailable("the engine does not accept connections");
+    pool_.Watch(*upstream);
+    Status sent = co_await SendRequest(*upstream);
+    Status status = sent;
+    bool keep = false;
+    if (sent.ok()) status = co_await RelayResponse(*upstream, keep);
+    pool_.Unwatch(*upstream);
+    if (keep) pool_.GiveBack(endpoint, std::move(upstream));
+    co_return status;
+  }
+
+  bool untouched() const { return sent_ == 0 && !body_consumed_; }
+  bool answered() const { return answered_; }
+
+ private:
+  awaitable<Status> SendRequest(Upstream& upstream) {
+    std::size_t length = exchange_.content_length().value_or(0);
+    // A small body goes out together with the head, and stays in memory for another try.
+    if (exchange_.content_length() && length <= limits::kGatewayBufferedBodyBytesMax) {
+      while (small_body_.size() < length) {
+        Result<std::string_view> piece = co_await exchange_.ReadBody();
+        if (!piece.ok()) co_return piece.status();
+        small_body_.append(*piece);
+      }
+      std::vector<iovec> pieces;
+      pieces.push_back(Piece(head_));
+      if (length > 0) pieces.push_back(Piece(small_body_));
+      co_return co_await upstream.Send(std::move(pieces), &sent_);
+    }
+    std::vector<iovec> first;
+    first.push_back(Piece(head_));
+    Status status = co_await upstream.Send(std::move(first), &sent_);
+    while (status.ok() && !exchange_.body_complete()) {
+      body_consumed_ = true;
+      Result<std::string_view> piece = co_await exchange_.ReadBody();
+      if (!piece.ok()) {
+        exchange_.Abort();
+        answered_ = true;
+        co_return piece.status();
+      }
+      status = co_await SendPiece(upstream, *piece);
+    }
+    if (status.ok() && !exchange_.content_length()) {
+      std::vector<iovec> end;
+      end.push_back(Piece("0\r\n\r\n"));
+      status = co_await upstream.Send(std::move(end), &sent_);
+    }
+    co_return status;
+  }
+
+  awaitable<Status> SendPiece(Upstream& upstream, std::string_view piece) {
+    std::vector<iovec> pieces;
+    char size_line[24];
+    if (piece.empty()) co_return Status();
+    if (!exchange_.content_length()) {
+      int count = std::snprintf(size_line, sizeof size_line, "%zx\r\n", piece.size());
+      pieces.push_back(Piece({size_line, static_cast<std::size_t>(count)}));
+    }
+    pieces.push_back(Piece(piece));
+    if (!exchange_.content_length()) pieces.push_back(Piece("\r\n"));
+    co_return co_await upstream.Send(std::move(pieces), &sent_);
+  }
+
+  awaitable<Status> RelayResponse(Upstream& upstream, bool& keep) {
+    std::size_t searched = 0;
+    std::size_t head_size = 0;
+    upstream.ExpireIn(limits::kInferSecondsMax);
+    while ((head_size = http::FindHeadEnd(upstream.buffered(), searched)) == 0) {
+      const bool more = co_await upstream.Receive();
+      if (!more) co_return Unavailable("the engine stopped while it worked on this request",
+                                       "it is being restarted; send the request again");
+    }
+    upstream.NeverExpire();
+    const std::string head_text(upstream.buffered().substr(0, head_size));
+    upstream.Consume(head_size);
+    http::Head head;
+    Status parsed = http::ParseResponseHead(head_text, head);
+    if (!parsed.ok()) co_return parsed;
+    upstream.BeginBody(head.chunked, head.content_length.value_or(0));
+    http::Response response;
+    response.status = head.status;
+    response.content_type.clear();
+    for (const auto& [name, value] : head.headers) {
+      if (http::EqualsIgnoreCase(name, "content-type")) response.content_type = value;
+    }
+    answered_ = true;
+    std::size_t length = head.content_length.value_or(0);
+    if (head.content_length && length <= upstream.buffered().size()) {
+      if (length > 0) {
+        Result<std::string_view> body = co_await upstream.ReadBody();
+        response.parts.push_back({nullptr, *body});
+      }
+      Status sent = co_await exchange_.Respond(std::move(response));
+      keep = head.keep_alive;
+      co_return sent;
+    }
+    Status status = co_await exchange_.WriteHead(response, head.content_length);
+    while (status.ok() && !upstream.body_complete()) {
+      Result<std::string_view> piece = co_await upstream.ReadBody();
+      if (!piece.ok()) {
+        exchange_.Abort();  // half an answer: the client must see that it is broken
+        co_return piece.status();
+      }
+      status = co_await exchange_.Write(*piece);
+    }
+    if (status.ok()) status = co_await exchange_.Finish();
+    keep = status.ok() && head.keep_alive;
+    co_return status;
+  }
+
+  http::Exchange& exchange_;
+  UpstreamPool& pool_;
+  const std::string head_;
+  std::string small_body_;
+  std::size_t sent_ = 0;
+  bool body_consumed_ = false;
+  bool answered_ = false;
+};
+
+}  // namespace
+
+Gateway::Gateway(const deploy::Deployer& deployer) : deployer_(deployer) {}
+Gateway::~Gateway() = default;
+
+void Gateway::AddRoutes(http::Server& server) {
+  server.HandleStream(
+      "POST", kInferPath, [this](http::Exchange& exchange) { return Forward(exchange); },
+      {.body_bytes_max = limits::kInferBodyBytesMax});
+}
+
+void Gateway::Start(const http::Server& server) {
+  for (auto& executor : server.executors()) {
+    pools_.push_back(std::make_unique<UpstreamPool>(executor));
+    asio::co_spawn(executor, pools_.back()->RunClock(), asio::detached);
+  }
+}
+
+awaitable<void> Gateway::Forward(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const std::string& deployment = request.path_parameters[0];
+  std::shared_ptr<const deploy::Route> route = deployer_.FindRoute(deployment);
+  if (route == nullptr) {
+    co_await exchange.Respond(
+        InferError(NotFound("the pipeline '" + request.path_parameters[1] +
+                                "' is not deployed (no deployment '" + deployment + "')",
+                            "call pipeline.deploy() first")));
+    co_return;
+  }
+  UpstreamPool& pool = *pools_[static_cast<std::size_t>(exchange.thread_index())];
+  Forwarding forwarding(exchange, pool);
+  Status status = Unavailable("no engine of '" + deployment + "' is ready",
+                              "it is starting or being restarted; send the request again");
+  std::vector<std::uint64_t> tried;
+  thread_local std::size_t turn = 0;
+  while (tried.size() < limits::kGatewayTriesMax) {
+    std::shared_ptr<const deploy::EndpointSet> endpoints = route->endpoints();
+    std::shared_ptr<deploy::Endpoint> endpoint = LeastLoaded(*endpoints, tried, turn++);
+    if (endpoint == nullptr) break;
+    tried.push_back(endpoint->id);
+    status = co_await forwarding.Run(endpoint);
+    if (status.ok() || !forwarding.untouched()) break;
+  }
+  if (!status.ok() && !forwarding.answered()) {
+    co_await exchange.Respond(InferError(
+        Unavailable(status.message(), status.hint().empty()
+                                          ? "the engine is being restarted; send the request again"
+                                          : status.hint())));
+  }
+}
+
+}  // namespace joey::gateway
