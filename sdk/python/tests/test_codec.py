@@ -98,7 +98,8 @@ def test_answer_columns_are_ordered() -> None:
         "check_failures": ["x", "y"],
         "time": 1700253257005,
     }
-    frame = _codec.decode_records(json.dumps([record]).encode())
+    frame, time_ms = _codec.decode_records(json.dumps([record]).encode())
+    assert time_ms == 1700253257005
     assert list(frame.columns) == [
         "time",
         "in.B",

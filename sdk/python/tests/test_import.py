@@ -51,3 +51,14 @@ def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nothing_like_it"):
         wallaroo.nothing_like_it  # noqa: B018
     assert "Client" in dir(wallaroo)
+
+
+def test_examples_in_docstrings() -> None:
+    import doctest
+
+    from wallaroo import deployment_config, framework
+
+    for module in (deployment_config, framework):
+        result = doctest.testmod(module)
+        assert result.attempted
+        assert not result.failed

@@ -677,3 +677,35 @@ def test_other_warnings_of_logs(
     err = capsys.readouterr().err
     assert "size limit exceeded" in err
     assert "have been suppressed for various rows in the logs: ['in.x']" in err
+
+
+def test_displays_do_not_fail_while_the_server_is_away(
+    joey: Joey, wl: wallaroo.Client, pipeline: Any
+) -> None:
+    model = wl.get_model("m", "v-uuid")
+    model._document = {**MODEL_VERSION, "status": "converting"}
+    workspace = wl.get_current_workspace()
+    joey.answers.clear()
+    assert "converting" in model._repr_html_()
+    assert "p-uuid" in pipeline._repr_html_()
+    assert "'models': [7]" in repr(workspace)
+
+
+def test_containers_get_twice_the_time(joey: Joey, wl: wallaroo.Client, pipeline: Any) -> None:
+    from wallaroo.model_config import ModelConfig
+
+    joey.answers["/v1/api/pipelines/deploy"] = {"id": 5}
+    joey.answers["/v1/api/status/get_deployment"] = {"status": "Running"}
+    waited: list[float] = []
+    wait = Deployment.wait_for_running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Deployment,
+            "wait_for_running",
+            lambda self, timeout=None: waited.append(timeout) or wait(self, timeout),
+        )
+        version = pipeline.versions()[0]
+        model = wl.get_model("m", "v-uuid")
+        for runtime in ("onnx", "flight"):
+            version.deploy("p", [ModelConfig(wl, {**CONFIG, "runtime": runtime}, model)])
+    assert waited == [45, 90]

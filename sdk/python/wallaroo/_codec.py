@@ -105,8 +105,8 @@ def _refused_cell(columns: list[str], lists: list[list[Any]], reason: str) -> In
     return InferenceError(f"The DataFrame cannot be sent as JSON: {reason}")
 
 
-def decode_records(data: bytes) -> pd.DataFrame:
-    """JSON records as a DataFrame in the order of displays.
+def decode_records(data: bytes) -> tuple[pd.DataFrame, Optional[int]]:
+    """JSON records as a DataFrame in the order of displays, and the time of the last of them.
 
     Columns: time (``datetime64[ms]``), in.*, out.*, then the others by what follows their first
     dot. ``check_failures`` is the number of failures.
@@ -126,16 +126,17 @@ def decode_records(data: bytes) -> pd.DataFrame:
         )
     keys = dict.fromkeys(k for r in records for k in r)
     columns: dict[str, Any] = {}
+    time_ms: Optional[int] = None
     for key in sorted(keys, key=column_order):
         values = [r.get(key) for r in records]
         if key == "time":
             columns[key] = np.array(values, dtype="int64").astype("datetime64[ms]")
+            time_ms = values[-1]
         elif key == "check_failures":
             columns[key] = [len(v) if isinstance(v, list) else v for v in values]
         else:
             columns[key] = values
-    frame: pd.DataFrame = pd.DataFrame(columns)
-    return frame
+    return pd.DataFrame(columns, copy=False), time_ms
 
 
 def column_order(name: str) -> tuple[int, str]:

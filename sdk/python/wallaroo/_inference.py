@@ -140,10 +140,7 @@ def result(answer: Answer, request: Job) -> tuple[Any, Optional[int]]:
             error.message = f"Inference failed: {error.message}"
         raise error
     if request.form == "pandas-records":
-        frame = _codec.decode_records(answer.data)
-        if len(frame) and "time" in frame.columns:
-            return frame, int(frame["time"].to_numpy()[-1].astype("int64"))
-        return frame, None
+        return _codec.decode_records(answer.data)
     if request.form == "arrow":
         table, _ = _codec.decode_table(answer.data)
         if table.num_rows and "time" in table.column_names:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .client import Client
     from .model_version import ModelVersion
 
+CONTAINER_RUNTIMES = frozenset({"flight", "mlflow"})
+"""Runtimes beside the engine; the others are inside of it."""
+
 
 class ModelConfig:
     """One configuration of a model version.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from . import _codec, _display
 from ._progress import Progress
 from .exceptions import (
     InvalidRequestError,
+    JoeyError,
     ModelConversionError,
     ModelConversionTimeoutError,
 )
@@ -274,7 +276,7 @@ class ModelVersion:
             ("Version", self.version()),
             ("File Name", self.file_name()),
             ("SHA", self.sha()),
-            ("Status", self.status()),
+            ("Status", self._document.get("status")),
             ("Image Path", self.image_path()),
             ("Architecture", self.arch()),
             (
@@ -304,6 +306,9 @@ class ModelVersion:
         )
 
     def _repr_html_(self) -> str:
+        # Shown as it was where the server is away.
+        with contextlib.suppress(JoeyError):
+            self.status()
         return _display.html_fields(self._fields())
 
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union, overload
 
 from . import _codec, _display, _inference, _logs
 from .deployment import Deployment
-from .exceptions import EntityNotFoundError, InferenceError, InvalidRequestError, PreconditionError
+from .exceptions import (
+    EntityNotFoundError,
+    InferenceError,
+    InvalidRequestError,
+    JoeyError,
+    PreconditionError,
+)
 from .model_version import ModelVersion
 from .pipeline_config import ModelStep, Step, first_model_name
 from .pipeline_version import PipelineVersion, PipelineVersionList
@@ -514,7 +521,9 @@ class Pipeline:
         )
 
     def _repr_html_(self) -> str:
-        self._refreshed()
+        # Shown as it was where the server is away.
+        with contextlib.suppress(JoeyError):
+            self._refreshed()
         return _display.html_fields(self._fields())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from . import _display
 from .deployment import Deployment, raise_deploy_error
 from .exceptions import JoeyError, PreconditionError
-from .model_config import ModelConfig
+from .model_config import CONTAINER_RUNTIMES, ModelConfig
 from .model_version import ModelVersion
 from .pipeline_config import first_model_name
 
@@ -91,7 +91,10 @@ class PipelineVersion:
         model_configs: Sequence[ModelConfig],
         config: Optional[DeploymentConfig] = None,
     ) -> Deployment:
-        """Deploy this version and wait until it runs (guide L7156-7197).
+        """Deploy this version and wait until it runs (guide L7156-7197, L3293-3305).
+
+        The client's time-out is how long engines may take to start, twice that with
+        containerized models.
 
         Parameters
         ----------
@@ -145,7 +148,8 @@ class PipelineVersion:
                 "pipeline_name": self.pipeline_name(),
             },
         )
-        return deployment.wait_for_running()
+        container = any(c.runtime() in CONTAINER_RUNTIMES for c in model_configs)
+        return deployment.wait_for_running(self._client.timeout * (2 if container else 1))
 
     def _models(self) -> list[ModelVersion]:
         """Models of the stored steps, with their newest configurations."""
