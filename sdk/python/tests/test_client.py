@@ -1,7 +1,9 @@
 """Settings of the client, and how it talks HTTP."""
 
+import os
 import socket
 import threading
+from collections.abc import Iterator
 
 import pytest
 from small_server import Reply, Server
@@ -176,3 +178,102 @@ def test_two_threads_share_a_transport(server: Server) -> None:
     for thread in threads:
         thread.join()
     assert sorted(seen) == sorted(n * 100 + i for n in range(4) for i in range(20))
+
+
+def test_connection_that_the_server_closed_meanwhile_is_not_used(server: Server) -> None:
+    server.handler = lambda request: Reply(200, {}, {"Connection": "close"})
+    transport = Transport(server.url, 5)
+    for _ in range(3):
+        transport.post("/x", {}, repeatable=False)
+    assert len({r.connection for r in server.requests}) == 3
+
+
+def test_address_with_a_prefix(server: Server) -> None:
+    server.handler = lambda request: Reply(200, {"workspaces": []})
+    wallaroo.Client(server.url + "/joey/").list_workspaces()
+    assert server.requests[0].path == "/joey/v1/api/workspaces/list"
+
+
+def test_https_to_a_server_without_it(server: Server) -> None:
+    wl = wallaroo.Client(server.url.replace("http:", "https:"))
+    with pytest.raises(exceptions.CommunicationError, match="No safe connection"):
+        wl.list_workspaces()
+
+
+def test_no_http_at_all() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                connection.recv(4096)
+                connection.sendall(b"SSH-2.0-nothing\r\n")
+                connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = listener.getsockname()[1]
+        with pytest.raises(exceptions.CommunicationError, match="SSH"):
+            wallaroo.Client(f"http://127.0.0.1:{port}").list_workspaces()
+        thread.join()
+
+
+def test_answer_before_the_body_was_read() -> None:
+    """A server that refuses a large upload and closes is heard all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        refused = threading.Event()
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            connection.recv(1024)
+            body = b'{"msg": "too large", "error": "payload_too_large"}'
+            head = f"HTTP/1.1 413 No\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            connection.sendall(head.encode() + body)
+            connection.shutdown(socket.SHUT_WR)
+            refused.wait(10)
+            while connection.recv(1 << 20):
+                pass
+            connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+
+        def pieces() -> Iterator[bytes]:
+            for _ in range(64):
+                yield bytes(1 << 20)
+                refused.set()
+
+        headers = {"Content-Length": str(64 << 20)}
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        found = Transport(address, 20).request("POST", "/x", pieces, headers, repeatable=False)
+        assert found.status == 413
+        assert found.error().message == "too large"
+        thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_has_connections_of_its_own(server: Server) -> None:
+    server.handler = lambda request: Reply(200, {})
+    transport = Transport(server.url, 5)
+    transport.post("/x", {})
+    pid = os.fork()
+    if pid == 0:
+        try:
+            transport.post("/child", {})
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    transport.post("/x", {})
+    by_path = {r.path: r.connection for r in server.requests}
+    assert len(server.requests) == 3
+    assert by_path["/child"] != by_path["/x"]
+
+
+def test_proxy_of_the_environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    server.handler = lambda request: Reply(200, {"workspaces": []})
+    assert wallaroo.Client(server.url).list_workspaces() == []
+    with pytest.raises(exceptions.CommunicationError, match="501"):
+        wallaroo.Client("http://far.example:1").list_workspaces()

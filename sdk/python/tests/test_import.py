@@ -6,7 +6,7 @@ import sys
 CHECK = """
 import sys
 {statement}
-heavy = ["pandas", "pyarrow", "numpy", "urllib3", "http.client", "ssl", "asyncio", "dateutil"]
+heavy = ["pandas", "pyarrow", "numpy", "http.client", "ssl", "asyncio", "dateutil"]
 print(",".join(m for m in heavy if m in sys.modules))
 print(len([m for m in sys.modules if m.startswith("wallaroo")]))
 """

@@ -9,17 +9,16 @@ a fork.
 
 from __future__ import annotations
 
-import os
-import threading
+import http.client
+import socket
+import ssl
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, Callable, NamedTuple, Optional, Union
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
-import urllib3
-from urllib3 import exceptions as http
-
 from . import _json
+from ._connections import Body, ConnectError, Connections
 from .exceptions import (
     CommunicationError,
     InvalidRequestError,
@@ -29,10 +28,6 @@ from .exceptions import (
 )
 from .version import __version__
 
-Body = Union[None, bytes, memoryview, Any]
-
-_CONNECTIONS_KEPT = 64
-_CONNECT_SECONDS_MAX = 10.0
 _BUSY_TRIES_MAX = 10
 _REFUSED_TRIES_MAX = 4
 _PAUSE_SECONDS_FIRST = 0.1
@@ -45,7 +40,7 @@ class Answer(NamedTuple):
     """One HTTP answer with its whole body."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: http.client.HTTPMessage
     data: bytes
 
     def document(self) -> Any:
@@ -73,8 +68,13 @@ class Transport:
     """
 
     def __init__(self, endpoint: str, timeout: float) -> None:
-        parts = urlsplit(endpoint)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(endpoint)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+            usable = usable and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
             raise InvalidRequestError(
                 f"{endpoint!r} is no address of a server",
                 "Use the form http://127.0.0.1:8080 as api_endpoint or in the environment "
@@ -83,11 +83,7 @@ class Transport:
         self.endpoint = endpoint.rstrip("/")
         self.timeout = timeout
         self._prefix = parts.path.rstrip("/")
-        self._scheme = parts.scheme
-        self._host = parts.hostname
-        self._lock = threading.Lock()
-        self._pool: Any = None
-        self._pid = 0
+        self._connections = Connections(parts)
         self._user_agent = f"wallaroo/{__version__}"
 
     def post(self, path: str, document: Any, *, repeatable: bool = True) -> Any:
@@ -113,7 +109,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        body: Union[Body, Callable[[], Iterable[bytes]]] = None,
+        body: Body = None,
         headers: Optional[Mapping[str, str]] = None,
         *,
         timeout: Optional[float] = None,
@@ -150,78 +146,34 @@ class Transport:
         url = self._prefix + path
         busy = refused = broken = 0
         while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise self._too_late(seconds)
             try:
-                response = self._connections().urlopen(
-                    method,
-                    url,
-                    body=body() if callable(body) else body,
-                    headers=sent_headers,
-                    retries=False,
-                    redirect=False,
-                    timeout=urllib3.Timeout(connect=min(left, _CONNECT_SECONDS_MAX), read=left),
-                )
-            except (http.NewConnectionError, http.ConnectTimeoutError) as error:
+                raw = self._connections.send(method, url, body, sent_headers, deadline)
+            except ConnectError as error:
+                cause = error.__cause__
                 refused += 1
+                if isinstance(cause, ssl.SSLError):
+                    raise self._not_safe(cause) from None
                 if refused >= _REFUSED_TRIES_MAX or not self._pause(refused, deadline):
-                    raise self._unreachable(error) from None
+                    raise self._unreachable(cause) from None
                 continue
-            except http.TimeoutError:
+            except socket.timeout:
                 raise self._too_late(seconds) from None
-            except http.SSLError as error:
-                raise CommunicationError(
-                    f"No safe connection to {self.endpoint}: {error}",
-                    "Check the certificate of the server; SSL_CERT_FILE names own authorities",
-                ) from None
-            except (http.ProtocolError, OSError) as error:
+            except (OSError, http.client.HTTPException) as error:
                 broken += 1
                 if not repeatable or broken > 1:
                     raise self._broke_off(error, repeatable) from None
                 continue
-            except http.LocationParseError as error:
-                raise InvalidRequestError(f"{self.endpoint + path!r}: {error}") from None
-            except http.HTTPError as error:
-                raise CommunicationError(f"Talking to {self.endpoint} failed: {error}") from None
-            if response.status == 503 and retry_busy:
+            if raw.status == 503 and retry_busy:
                 busy += 1
                 if busy < _BUSY_TRIES_MAX and self._pause(
-                    busy, deadline, response.headers.get("Retry-After")
+                    busy, deadline, raw.headers.get("Retry-After")
                 ):
                     continue
-            return Answer(response.status, response.headers, response.data)
+            return Answer(raw.status, raw.headers, raw.data)
 
     def close(self) -> None:
         """Close the kept connections."""
-        with self._lock:
-            if self._pool is not None and self._pid == os.getpid():
-                self._pool.close()
-            self._pool = None
-
-    def _connections(self) -> Any:
-        pool = self._pool
-        if pool is not None and self._pid == os.getpid():
-            return pool
-        with self._lock:
-            if self._pool is None or self._pid != os.getpid():
-                self._pool = self._open()
-                self._pid = os.getpid()
-            return self._pool
-
-    def _open(self) -> Any:
-        proxy = self._proxy()
-        if proxy:
-            manager = urllib3.ProxyManager(proxy, maxsize=_CONNECTIONS_KEPT)
-            return manager.connection_from_url(self.endpoint)
-        return urllib3.connection_from_url(self.endpoint, maxsize=_CONNECTIONS_KEPT)
-
-    def _proxy(self) -> Optional[str]:
-        if self._host in ("localhost", "::1") or self._host.startswith("127."):
-            return None
-        from urllib.request import getproxies, proxy_bypass
-
-        return None if proxy_bypass(self._host) else getproxies().get(self._scheme)
+        self._connections.close()
 
     @staticmethod
     def _pause(times: int, deadline: float, wish: Optional[str] = None) -> bool:
@@ -240,11 +192,17 @@ class Transport:
             "Try again, or allow more time",
         )
 
-    def _unreachable(self, error: Exception) -> JoeyError:
+    def _unreachable(self, cause: Optional[BaseException]) -> JoeyError:
         return CommunicationError(
-            f"Nothing answers at {self.endpoint} ({_reason(error)})",
+            f"Nothing answers at {self.endpoint} ({_reason(cause)})",
             "Start the server with 'joey serve', or set api_endpoint or WALLAROO_URL to where it "
             "listens",
+        )
+
+    def _not_safe(self, cause: BaseException) -> JoeyError:
+        return CommunicationError(
+            f"No safe connection to {self.endpoint}: {cause}",
+            "Check the certificate of the server; SSL_CERT_FILE names own authorities",
         )
 
     def _broke_off(self, error: Exception, repeatable: bool) -> JoeyError:
@@ -256,15 +214,8 @@ class Transport:
         )
 
 
-def _reason(error: BaseException) -> str:
-    """The last cause of an error in a few words."""
-    seen = error
-    while True:
-        inner = seen.__cause__ or seen.__context__
-        if inner is None:
-            break
-        seen = inner
-    if isinstance(seen, OSError) and seen.strerror:
-        return seen.strerror.lower()
-    text = str(seen.args[0]) if seen.args else type(seen).__name__
-    return text.strip().rstrip(".")[:200]
+def _reason(error: Optional[BaseException]) -> str:
+    """What the operating system or the HTTP library said, in a few words."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return (str(error).strip().rstrip(".") or type(error).__name__)[:200]
