@@ -125,9 +125,12 @@ class [[nodiscard]] Result {
 #define JOEY_CONCAT_(a, b) a##b
 #define JOEY_CONCAT(a, b) JOEY_CONCAT_(a, b)
 
-#define JOEY_RETURN_IF_ERROR(expr)                                                     \
-  do {                                                                                 \
-    if (::joey::Status joey_status_ = (expr); !joey_status_.ok()) return joey_status_; \
+// A counter instead of the line: `expr` may hold a lambda that uses the macro as well.
+#define JOEY_RETURN_IF_ERROR(expr) \
+  JOEY_RETURN_IF_ERROR_(JOEY_CONCAT(joey_status_, __COUNTER__), expr)
+#define JOEY_RETURN_IF_ERROR_(status, expr)                          \
+  do {                                                               \
+    if (::joey::Status status = (expr); !status.ok()) return status; \
   } while (0)
 
 #define JOEY_ASSIGN_OR_RETURN(lhs, expr) \

@@ -1,0 +1,213 @@
+#include "control/deployment_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <utility>
+
+#include "control/definition.h"
+#include "control/machine.h"
+#include "control/model_rows.h"
+#include "control/names.h"
+
+namespace joey {
+
+using nlohmann::json;
+
+namespace {
+
+struct PlannedModel {
+  ModelVersion version;
+  ModelConfig config;
+  std::string path;
+};
+
+Result<ModelVersion> FindStepModel(Connection& connection, const StepModel& model) {
+  std::vector<ModelVersion> found;
+  JOEY_RETURN_IF_ERROR(LoadModelVersions(connection, "WHERE v.version = ? AND m.name = ?",
+                                         {model.version, model.name}, found));
+  if (!found.empty()) {
+    if (found.front().sha == model.sha) return std::move(found.front());
+    return InvalidArgument(
+        fmt::format("the model '{}' version {} has another sha than the pipeline's step",
+                    model.name, model.version),
+        "add the model to the pipeline again");
+  }
+  std::vector<std::string> names;
+  bool known = false;
+  JOEY_RETURN_IF_ERROR(
+      connection.Query("SELECT DISTINCT name FROM model", {}, [&](const SqlRow& row) {
+        names.push_back(row.Text(0));
+        known = known || names.back() == model.name;
+      }));
+  if (known) {
+    return NotFound(
+        fmt::format("the model '{}' has no version {}", model.name, model.version),
+        "list its versions with model.versions(), then add one of them to the pipeline");
+  }
+  return NoSuchName("model", model.name, names, "upload it first");
+}
+
+// The configurations of a request by the model version they belong to.
+using ConfigsByVersion = std::unordered_map<std::int64_t, ModelConfig>;
+
+Result<ConfigsByVersion> LoadConfigs(Connection& connection,
+                                     const std::vector<std::int64_t>& config_ids) {
+  ConfigsByVersion out;
+  for (const std::int64_t id : config_ids) {
+    std::vector<ModelConfig> found;
+    JOEY_RETURN_IF_ERROR(LoadModelConfigs(connection, "WHERE id = ?", {id}, found));
+    if (found.empty()) {
+      return NoSuchId("model configuration", id,
+                      "make one with /v1/api/models/insert_model_config");
+    }
+    const auto [place, added] = out.emplace(found.front().model_version_id, found.front());
+    if (!added && place->second.id != id) {
+      return InvalidArgument(
+          fmt::format("the model configurations {} and {} belong to the same model version",
+                      place->second.id, id),
+          "a deployment uses one configuration per model version");
+    }
+  }
+  return out;
+}
+
+Result<PlannedModel> PlanModel(Connection& connection, const ModelFiles& files,
+                               const StepModel& step, ConfigsByVersion& configs) {
+  PlannedModel model;
+  JOEY_ASSIGN_OR_RETURN(model.version, FindStepModel(connection, step));
+  if (const auto chosen = configs.find(model.version.id); chosen != configs.end()) {
+    model.config = chosen->second;
+  } else {
+    std::vector<ModelConfig> found;
+    JOEY_RETURN_IF_ERROR(LoadModelConfigs(connection,
+                                          "WHERE model_version_id = ? ORDER BY id DESC LIMIT 1",
+                                          {model.version.id}, found));
+    if (found.empty()) {
+      return Internal(fmt::format("model version {} has no configuration", model.version.id));
+    }
+    model.config = std::move(found.front());
+    configs.emplace(model.version.id, model.config);
+  }
+  JOEY_ASSIGN_OR_RETURN(model.path, files.Find(model.version.sha));
+  return model;
+}
+
+Status CheckArch(const std::vector<PlannedModel>& models, EngineConfig& engine) {
+  if (engine.arch.empty()) engine.arch = models.front().version.arch;
+  for (const PlannedModel& model : models) {
+    if (model.version.arch == engine.arch) continue;
+    return InvalidArgument(
+        fmt::format("the model '{}' is for the architecture '{}', the deployment for '{}'",
+                    model.version.name, model.version.arch, engine.arch),
+        fmt::format("use arch('{}') in the deployment configuration, or upload the model with "
+                    "arch '{}'",
+                    model.version.arch, engine.arch));
+  }
+  if (engine.arch != MachineArch()) {
+    return FailedPrecondition(
+        fmt::format("the deployment is for the architecture '{}', this machine is '{}'",
+                    engine.arch, MachineArch()),
+        fmt::format("upload the models with arch '{}'", MachineArch()));
+  }
+  return {};
+}
+
+json ReferenceOf(const ModelVersion& version) {
+  return {{"name", version.name}, {"version", version.version}, {"sha", version.sha}};
+}
+
+json DocumentOf(const Pipeline& pipeline, const PipelineVersion& version, const std::string& key,
+                const std::vector<PlannedModel>& models, const EngineConfig& engine,
+                const EngineSettings& settings) {
+  json steps = json::array();
+  json entries = json::array();
+  std::vector<std::string_view> listed;
+  for (const PlannedModel& model : models) {
+    steps.push_back({{"ModelInference", {{"models", json::array({ReferenceOf(model.version)})}}}});
+    if (std::find(listed.begin(), listed.end(), model.version.version) != listed.end()) continue;
+    listed.push_back(model.version.version);
+    json entry = ReferenceOf(model.version);
+    entry["path"] = model.path;
+    entry["runtime"] = model.config.runtime;
+    entry["tensor_fields"] =
+        model.config.tensor_fields ? json(*model.config.tensor_fields) : json(nullptr);
+    entry["batch_config"] =
+        model.config.batch_config ? json(*model.config.batch_config) : json(nullptr);
+    entries.push_back(std::move(entry));
+  }
+  json document = {
+      {"deployment", key},
+      {"pipeline",
+       {{"name", pipeline.name}, {"version", version.version}, {"topic", TopicName(pipeline)}}},
+      {"steps", std::move(steps)},
+      {"models", std::move(entries)},
+      {"cpus", engine.cpus},
+      {"memory_bytes", engine.memory_bytes},
+      {"check_column", settings.check_column},
+      {"logs", nullptr}};
+  if (!settings.log_address_file.empty()) {
+    document["logs"] = {{"address_file", settings.log_address_file}, {"token", settings.log_token}};
+  }
+  return document;
+}
+
+}  // namespace
+
+Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& files,
+                                      const Pipeline& pipeline, const PipelineVersion& version,
+                                      const std::vector<std::int64_t>& config_ids,
+                                      const json& engine_config, const std::string& key,
+                                      const EngineSettings& settings) {
+  DeploymentPlan plan;
+  JOEY_ASSIGN_OR_RETURN(plan.engine, ParseEngineConfig(engine_config));
+  Definition definition;
+  try {
+    JOEY_ASSIGN_OR_RETURN(definition, ParseDefinition(json::parse(version.definition)));
+  } catch (const json::exception& error) {
+    return Status(Code::kDataLoss,
+                  std::string("a stored pipeline definition is damaged: ") + error.what());
+  }
+  JOEY_RETURN_IF_ERROR(CheckDeployable(definition, pipeline.name));
+  JOEY_ASSIGN_OR_RETURN(ConfigsByVersion configs, LoadConfigs(connection, config_ids));
+
+  std::vector<PlannedModel> models;
+  for (const Step& step : definition.steps) {
+    JOEY_ASSIGN_OR_RETURN(PlannedModel model,
+                          PlanModel(connection, files, step.models.front(), configs));
+    const auto& ids = plan.model_config_ids;
+    if (std::find(ids.begin(), ids.end(), model.config.id) == ids.end()) {
+      plan.model_config_ids.push_back(model.config.id);
+    }
+    models.push_back(std::move(model));
+  }
+  for (const std::int64_t id : config_ids) {
+    const auto& ids = plan.model_config_ids;
+    if (std::find(ids.begin(), ids.end(), id) != ids.end()) continue;
+    return InvalidArgument(
+        fmt::format("the model configuration {} belongs to a model that is in no step of the "
+                    "pipeline '{}'",
+                    id, pipeline.name),
+        "send the configurations of the models in the steps only");
+  }
+  JOEY_RETURN_IF_ERROR(CheckArch(models, plan.engine));
+  plan.document = DocumentOf(pipeline, version, key, models, plan.engine, settings).dump();
+  return plan;
+}
+
+deploy::DeploymentSpec SpecOf(const Deployment& deployment, const DeploymentPlan& plan) {
+  deploy::DeploymentSpec spec;
+  spec.id = deployment.id;
+  spec.deploy_id = deployment.deploy_id;
+  spec.pipeline_name = deployment.pipeline_name;
+  spec.generation = deployment.generation;
+  spec.document = plan.document;
+  spec.replicas = static_cast<int>(plan.engine.replicas);
+  spec.cpus = plan.engine.cpus;
+  spec.memory_bytes = plan.engine.memory_bytes;
+  return spec;
+}
+
+}  // namespace joey

@@ -1,0 +1,73 @@
+#include "control/frameworks.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/suggest.h"
+#include "control/names.h"
+
+namespace joey {
+namespace {
+
+constexpr std::string_view kFrameworks[] = {
+    "onnx",
+    "tensorflow",
+    "python",
+    "keras",
+    "sklearn",
+    "pytorch",
+    "xgboost",
+    "hugging-face-feature-extraction",
+    "hugging-face-image-classification",
+    "hugging-face-image-segmentation",
+    "hugging-face-image-to-text",
+    "hugging-face-object-detection",
+    "hugging-face-question-answering",
+    "hugging-face-stable-diffusion-text-2-img",
+    "hugging-face-summarization",
+    "hugging-face-text-classification",
+    "hugging-face-translation",
+    "hugging-face-zero-shot-classification",
+    "hugging-face-zero-shot-image-classification",
+    "hugging-face-zero-shot-object-detection",
+    "hugging-face-sentiment-analysis",
+    "hugging-face-text-generation",
+    "custom",
+    "mlflow",
+};
+
+std::string_view ConversionHint(std::string_view framework) {
+  if (framework == "sklearn" || framework == "xgboost") {
+    return "convert the model to ONNX with skl2onnx or onnxmltools and upload it with framework "
+           "'onnx'";
+  }
+  if (framework == "pytorch") {
+    return "convert the model to ONNX with torch.onnx.export and upload it with framework 'onnx'";
+  }
+  if (framework == "tensorflow" || framework == "keras") {
+    return "convert the model to ONNX with tf2onnx and upload it with framework 'onnx'";
+  }
+  return "convert the model to ONNX and upload it with framework 'onnx'";
+}
+
+}  // namespace
+
+std::span<const std::string_view> Frameworks() { return kFrameworks; }
+
+Status CheckFramework(std::string_view framework) {
+  if (framework == "onnx") return {};
+  if (std::find(std::begin(kFrameworks), std::end(kFrameworks), framework) !=
+      std::end(kFrameworks)) {
+    return {Code::kUnimplemented,
+            "models of the framework '" + std::string(framework) +
+                "' are not supported yet, only 'onnx' is",
+            std::string(ConversionHint(framework))};
+  }
+  const std::string near = DidYouMean(
+      framework, std::vector<std::string>(std::begin(kFrameworks), std::end(kFrameworks)));
+  return InvalidArgument("there is no framework " + Quoted(framework),
+                         near.empty() ? "use 'onnx'" : near);
+}
+
+}  // namespace joey

@@ -1,0 +1,16 @@
+// The model frameworks of the guide (F14), and what this release runs.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace joey {
+
+std::span<const std::string_view> Frameworks();
+
+// ok for "onnx"; Unimplemented for the others of the list; InvalidArgument for anything else.
+Status CheckFramework(std::string_view framework);
+
+}  // namespace joey
