@@ -194,7 +194,7 @@ class Pipeline:
     def undeploy(self) -> Pipeline:
         """End the engines of this pipeline and wait until they have ended (guide L7250-7258)."""
         deployment = self._deployment
-        if deployment is not None:
+        if deployment is not None and deployment.deployed():
             deployment.undeploy()
         self._deployed_as = None
         return self
