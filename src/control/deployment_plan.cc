@@ -96,9 +96,13 @@ Result<PlannedModel> PlanModel(Connection& connection, const ModelFiles& files,
 }
 
 Status CheckArch(const std::vector<PlannedModel>& models, EngineConfig& engine) {
-  if (engine.arch.empty()) engine.arch = models.front().version.arch;
+  // A model uploaded without an architecture runs on any.
   for (const PlannedModel& model : models) {
-    if (model.version.arch == engine.arch) continue;
+    if (engine.arch.empty()) engine.arch = model.version.arch;
+  }
+  if (engine.arch.empty()) engine.arch = MachineArch();
+  for (const PlannedModel& model : models) {
+    if (model.version.arch.empty() || model.version.arch == engine.arch) continue;
     return InvalidArgument(
         fmt::format("the model '{}' is for the architecture '{}', the deployment for '{}'",
                     model.version.name, model.version.arch, engine.arch),

@@ -10,7 +10,6 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "control/frameworks.h"
-#include "control/machine.h"
 #include "control/model_rows.h"
 #include "control/names.h"
 #include "control/signature_json.h"
@@ -110,7 +109,6 @@ Result<std::int64_t> Models::Upload(const ModelUpload& upload, const FileRange& 
   JOEY_RETURN_IF_ERROR(files_.Keep(*pending));
 
   const std::string file_name = DisplayFileName(upload.file_name);
-  const std::string arch = upload.arch.empty() ? std::string(MachineArch()) : upload.arch;
   const std::string signature_json = SignatureToJson(signature);
   const std::int64_t now = NowMicros();
   std::int64_t version_id = 0;
@@ -133,7 +131,7 @@ Result<std::int64_t> Models::Upload(const ModelUpload& upload, const FileRange& 
             "arch, visibility, status, status_text, signature_json, created_at, updated_at) "
             "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'ready', '', ?9, ?10, ?10)",
             {model_id, NewUuid(), pending->sha(), pending->size_bytes(), file_name,
-             upload.framework, arch, upload.visibility, signature_json, now}));
+             upload.framework, upload.arch, upload.visibility, signature_json, now}));
     ModelConfig config;
     config.model_version_id = version_id;
     config.input_schema = upload.input_schema;

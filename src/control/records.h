@@ -53,7 +53,7 @@ struct ModelVersion {
   std::int64_t size_bytes = 0;
   std::string file_name;
   std::string framework;
-  std::string arch;  // "x86" or "arm"
+  std::string arch;  // "x86" or "arm"; empty where the upload named none
   std::string visibility;
   std::string status;
   std::string status_text;
