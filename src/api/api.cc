@@ -1,0 +1,93 @@
+#include "api/api.h"
+
+#include <iterator>
+#include <utility>
+
+#include "api/documents.h"
+#include "api/openapi.h"
+
+namespace joey::api {
+
+using nlohmann::json;
+
+namespace {
+
+void Append(Endpoints& to, Endpoints from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+}  // namespace
+
+Api::Api(const Services& services, ApiOptions options)
+    : options_(std::move(options)),
+      user_{std::string(kDefaultUserId), std::string(kDefaultUserEmail), ""} {
+  Append(endpoints_, WorkspaceEndpoints(services));
+  Append(endpoints_, UploadEndpoints(services, user_, options_.spool_directory));
+  Append(endpoints_, ModelEndpoints(services));
+  Append(endpoints_, ModelConfigEndpoints(services));
+  Append(endpoints_, PipelineEndpoints(services));
+  Append(endpoints_, DeploymentEndpoints(services));
+  Append(endpoints_, MetaEndpoints());
+  Append(endpoints_, ForeignEndpoints());
+  openapi_ = OpenApiDocument(endpoints_, options_.version);
+}
+
+Endpoints Api::MetaEndpoints() {
+  Endpoints out;
+  out.push_back({.method = "GET",
+                 .path = "/healthz",
+                 .family = "meta",
+                 .summary = "`ok` as long as the server answers",
+                 .raw = [](http::Request&) { return http::Response::Text("ok"); }});
+  out.push_back({.method = "GET",
+                 .path = "/readyz",
+                 .family = "meta",
+                 .summary = "`ok` when the server has started, 503 before",
+                 .raw = [this](http::Request&) {
+                   return ready_ ? http::Response::Text("ok")
+                                 : http::ErrorResponse(
+                                       Unavailable("joey serve is starting", "try again"));
+                 }});
+  out.push_back({.method = "GET",
+                 .path = "/metrics",
+                 .family = "meta",
+                 .summary = "Counters in the text format of Prometheus",
+                 .raw = [this](http::Request&) {
+                   http::Response response = http::Response::Text(metrics_.Text());
+                   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+                   return response;
+                 }});
+  out.push_back(
+      {.method = "GET",
+       .path = "/v1/api/version",
+       .family = "meta",
+       .summary = "The version of Joey and of the API",
+       .response = {{"version", Type::kText}, {"api", Type::kText}},
+       .raw = [this](http::Request&) {
+         return http::Response::Json(json{{"version", options_.version}, {"api", "v1"}}.dump());
+       }});
+  out.push_back({.method = "GET",
+                 .path = "/v1/api/openapi.json",
+                 .family = "meta",
+                 .summary = "This document",
+                 .raw = [this](http::Request&) { return http::Response::Json(openapi_); }});
+  return out;
+}
+
+void Api::AddRoutes(http::Server& server) {
+  for (const Endpoint& endpoint : endpoints_) {
+    if (endpoint.handler == nullptr && endpoint.raw == nullptr) continue;
+    Metrics::Family& family = metrics_.Add(endpoint.family);
+    server.Handle(
+        endpoint.method, endpoint.path,
+        [this, &endpoint, &family](http::Request& request) {
+          http::Response response = endpoint.raw != nullptr ? endpoint.raw(request)
+                                                            : Answer(endpoint, request.body, user_);
+          family.Count(response.status);
+          return response;
+        },
+        {.body_bytes_max = endpoint.body_bytes_max, .spool_directory = endpoint.spool_directory});
+  }
+}
+
+}  // namespace joey::api

@@ -1,0 +1,43 @@
+// The REST API of joey serve: its table of endpoints, registered at a server.
+//
+// Owned by joey serve; the services must outlive it, and it must outlive the server.
+// Threads: handlers run on the server's worker threads, several at once.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "api/endpoint.h"
+#include "api/metrics.h"
+#include "api/resources.h"
+#include "http/server.h"
+
+namespace joey::api {
+
+struct ApiOptions {
+  std::string version;          // of joey
+  std::string spool_directory;  // for uploads; exists
+};
+
+class Api {
+ public:
+  Api(const Services& services, ApiOptions options);
+
+  void AddRoutes(http::Server& server);
+  // /readyz answers 503 until this.
+  void SetReady() { ready_ = true; }
+
+  const Endpoints& endpoints() const { return endpoints_; }
+
+ private:
+  Endpoints MetaEndpoints();
+
+  const ApiOptions options_;
+  const User user_;
+  Metrics metrics_;
+  std::atomic<bool> ready_ = false;
+  Endpoints endpoints_;
+  std::string openapi_;
+};
+
+}  // namespace joey::api
