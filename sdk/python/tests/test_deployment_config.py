@@ -120,6 +120,7 @@ def test_environment_seeds_builders(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda b: b.gpus(0.25),
         lambda b: b.memory("1 Gi"),
         lambda b: b.memory("lots"),
+        lambda b: b.memory("1GB"),
         lambda b: b.memory(1024),
         lambda b: b.arch("vax"),
         lambda b: b.replica_autoscale_min_max(maximum=1, minimum=2),

@@ -17,7 +17,7 @@ from .exceptions import InvalidRequestError
 if TYPE_CHECKING:
     from .model_version import ModelVersion
 
-_MEMORY = re.compile(r"^[0-9]+(\.[0-9]+)?(|[kKMGT]|[KMGT]i|[kKMGT]B|[KMGT]iB)$")
+_MEMORY = re.compile(r"[0-9]+(\.[0-9]+)?([KMGT]iB?)?")
 _GPU = "nvidia.com/gpu"
 
 
@@ -215,7 +215,7 @@ def _set_gpus(section: dict[str, Any], count: int) -> int:
 
 
 def _set_memory(section: dict[str, Any], spec: str) -> None:
-    if not isinstance(spec, str) or not _MEMORY.match(spec):
+    if not isinstance(spec, str) or not _MEMORY.fullmatch(spec):
         raise InvalidRequestError(
             f"{spec!r} is no amount of memory",
             "Use a number and a unit (KiB, MiB, GiB, TiB, or Ki, Mi, Gi, Ti), such as '512Mi'",
