@@ -186,7 +186,7 @@ json ToJson(const ModelVersion& version) {
           {"status_text", version.status_text},
           {"file_name", version.file_name},
           {"image_path", nullptr},
-          {"arch", version.arch},
+          {"arch", version.arch.empty() ? json(nullptr) : json(version.arch)},
           {"visibility", version.visibility},
           {"owner_id", version.owner_id},
           {"workspace_id", version.workspace_id},
