@@ -20,7 +20,7 @@ void Append(Endpoints& to, Endpoints from) {
 
 Api::Api(const Services& services, ApiOptions options)
     : options_(std::move(options)),
-      user_{std::string(kDefaultUserId), std::string(kDefaultUserEmail), ""} {
+      user_{std::string(control::kDefaultUserId), std::string(control::kDefaultUserEmail), ""} {
   Append(endpoints_, WorkspaceEndpoints(services));
   Append(endpoints_, UploadEndpoints(services, user_, options_.spool_directory));
   Append(endpoints_, ModelEndpoints(services));

@@ -33,7 +33,7 @@ class Api {
   Endpoints MetaEndpoints();
 
   const ApiOptions options_;
-  const User user_;
+  const control::User user_;
   Metrics metrics_;
   std::atomic<bool> ready_ = false;
   Endpoints endpoints_;

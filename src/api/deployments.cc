@@ -17,7 +17,7 @@ Endpoints DeploymentEndpoints(const Services& services) {
                              {"model_configs", Type::kIntegers, Presence::kOptional}},
                  .response = {{"id", Type::kInteger}},
                  .handler = [services](const Call& call) -> Result<json> {
-                   DeployRequest request;
+                   control::DeployRequest request;
                    request.deploy_id = call.Text("deploy_id");
                    request.pipeline_id = call.Integer("pipeline_id");
                    request.pipeline_version_id = call.Integer("pipeline_version_pk_id");

@@ -147,13 +147,13 @@ std::string SchemaReference(std::string_view document) {
   return "#/components/schemas/" + std::string(document);
 }
 
-json ToJson(const User& user) {
+json ToJson(const control::User& user) {
   json out = {{"id", user.id}, {"email", user.email}};
   if (!user.user_type.empty()) out["user_type"] = user.user_type;
   return out;
 }
 
-json ToJson(const Workspace& workspace) {
+json ToJson(const control::Workspace& workspace) {
   return {{"id", workspace.id},
           {"name", workspace.name},
           {"created_at", FormatMicros(workspace.created_at)},
@@ -164,7 +164,7 @@ json ToJson(const Workspace& workspace) {
           {"users", ToJson(workspace.users)}};
 }
 
-json ToJson(const ModelRecord& model) {
+json ToJson(const control::ModelRecord& model) {
   return {{"id", model.id},
           {"name", model.name},
           {"owner_id", model.owner_id},
@@ -174,7 +174,7 @@ json ToJson(const ModelRecord& model) {
           {"versions", model.versions}};
 }
 
-json ToJson(const ModelVersion& version) {
+json ToJson(const control::ModelVersion& version) {
   return {{"id", version.id},
           {"model_id", version.name},
           {"name", version.name},
@@ -194,12 +194,12 @@ json ToJson(const ModelVersion& version) {
           {"updated_at", FormatMicros(version.updated_at)},
           {"size_bytes", version.size_bytes},
           {"framework", version.framework},
-          {"inputs", FieldsToJson(version.signature.inputs)},
-          {"outputs", FieldsToJson(version.signature.outputs)},
+          {"inputs", control::FieldsToJson(version.signature.inputs)},
+          {"outputs", control::FieldsToJson(version.signature.outputs)},
           {"tags", json::array()}};
 }
 
-json ToJson(const ModelConfig& config) {
+json ToJson(const control::ModelConfig& config) {
   return {{"id", config.id},
           {"model_version_id", config.model_version_id},
           {"runtime", config.runtime},
@@ -211,7 +211,7 @@ json ToJson(const ModelConfig& config) {
           {"model", {{"id", config.model_version_id}}}};
 }
 
-json ToJson(const Pipeline& pipeline) {
+json ToJson(const control::Pipeline& pipeline) {
   return {{"id", pipeline.id},
           {"name", pipeline.name},
           {"workspace_id", pipeline.workspace_id},
@@ -225,7 +225,7 @@ json ToJson(const Pipeline& pipeline) {
           {"deployment", ToJson(pipeline.deployment)}};
 }
 
-json ToJson(const PipelineVersion& version) {
+json ToJson(const control::PipelineVersion& version) {
   return {{"id", version.id},
           {"version", version.version},
           {"pipeline_id", version.pipeline_id},
@@ -237,7 +237,7 @@ json ToJson(const PipelineVersion& version) {
           {"model_config_ids", version.model_config_ids}};
 }
 
-json ToJson(const Deployment& deployment) {
+json ToJson(const control::Deployment& deployment) {
   return {{"id", deployment.id},
           {"deploy_id", deployment.deploy_id},
           {"deployed", deployment.deployed},

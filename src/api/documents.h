@@ -18,14 +18,14 @@ const std::map<std::string, Fields>& DocumentFields();
 // "#/components/schemas/<document>"
 std::string SchemaReference(std::string_view document);
 
-nlohmann::json ToJson(const User& user);
-nlohmann::json ToJson(const Workspace& workspace);
-nlohmann::json ToJson(const ModelRecord& model);
-nlohmann::json ToJson(const ModelVersion& version);
-nlohmann::json ToJson(const ModelConfig& config);
-nlohmann::json ToJson(const Pipeline& pipeline);
-nlohmann::json ToJson(const PipelineVersion& version);
-nlohmann::json ToJson(const Deployment& deployment);
+nlohmann::json ToJson(const control::User& user);
+nlohmann::json ToJson(const control::Workspace& workspace);
+nlohmann::json ToJson(const control::ModelRecord& model);
+nlohmann::json ToJson(const control::ModelVersion& version);
+nlohmann::json ToJson(const control::ModelConfig& config);
+nlohmann::json ToJson(const control::Pipeline& pipeline);
+nlohmann::json ToJson(const control::PipelineVersion& version);
+nlohmann::json ToJson(const control::Deployment& deployment);
 
 template <typename T>
 nlohmann::json ToJson(const std::optional<T>& value) {

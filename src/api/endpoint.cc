@@ -54,7 +54,7 @@ Result<json> ParseBody(std::string_view body) {
   return InvalidArgument("the body is no JSON object", "send a JSON object");
 }
 
-http::Response Answer(const Endpoint& endpoint, std::string_view body, const User& user) {
+http::Response Answer(const Endpoint& endpoint, std::string_view body, const control::User& user) {
   try {
     Result<json> document = ParseBody(body);
     Status status = document.status();

@@ -19,10 +19,10 @@ namespace joey::api {
 // A request whose body was checked by the endpoint's fields.
 class Call {
  public:
-  Call(const nlohmann::json& body, const User& user) : body_(body), user_(user) {}
+  Call(const nlohmann::json& body, const control::User& user) : body_(body), user_(user) {}
 
   const nlohmann::json& body() const { return body_; }
-  const User& user() const { return user_; }
+  const control::User& user() const { return user_; }
 
   // Of required fields.
   std::int64_t Integer(const char* key) const { return body_.at(key).get<std::int64_t>(); }
@@ -39,7 +39,7 @@ class Call {
 
  private:
   const nlohmann::json& body_;
-  const User& user_;
+  const control::User& user_;
 };
 
 using JsonHandler = std::function<Result<nlohmann::json>(const Call&)>;
@@ -68,6 +68,6 @@ using Endpoints = std::vector<Endpoint>;
 Result<nlohmann::json> ParseBody(std::string_view body);
 
 // Answers a JSON endpoint. Never throws.
-http::Response Answer(const Endpoint& endpoint, std::string_view body, const User& user);
+http::Response Answer(const Endpoint& endpoint, std::string_view body, const control::User& user);
 
 }  // namespace joey::api

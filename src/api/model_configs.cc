@@ -45,14 +45,15 @@ Endpoints ModelConfigEndpoints(const Services& services) {
                    {"batch_config", Type::kText, kOptional}},
        .response = {{"model_config", Type::kDocument, Presence::kRequired, "model_config"}},
        .handler = [services](const Call& call) -> Result<json> {
-         NewModelConfig config;
+         control::NewModelConfig config;
          config.model_version_id = call.Integer("model_version_id");
          config.tensor_fields = call.Optional<std::vector<std::string>>("tensor_fields");
          config.filter_threshold = call.Optional<double>("filter_threshold");
          config.input_schema = call.Optional<std::string>("input_schema");
          config.output_schema = call.Optional<std::string>("output_schema");
          config.batch_config = call.Optional<std::string>("batch_config");
-         JOEY_ASSIGN_OR_RETURN(const ModelConfig made, services.models.InsertConfig(config));
+         JOEY_ASSIGN_OR_RETURN(const control::ModelConfig made,
+                               services.models.InsertConfig(config));
          return json{{"model_config", ToJson(made)}};
        }});
   return out;

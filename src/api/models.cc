@@ -8,7 +8,7 @@ using nlohmann::json;
 namespace {
 
 // {"model_version": {"model_version": …, "config": …}}
-Result<json> WithConfig(const Services& services, const ModelVersion& version) {
+Result<json> WithConfig(const Services& services, const control::ModelVersion& version) {
   JOEY_ASSIGN_OR_RETURN(const auto config, services.models.NewestConfig(version.id));
   return json{{"model_version", {{"model_version", ToJson(version)}, {"config", ToJson(config)}}}};
 }

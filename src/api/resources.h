@@ -12,17 +12,17 @@
 namespace joey::api {
 
 struct Services {
-  Workspaces& workspaces;
-  Models& models;
-  Pipelines& pipelines;
-  Deployments& deployments;
+  control::Workspaces& workspaces;
+  control::Models& models;
+  control::Pipelines& pipelines;
+  control::Deployments& deployments;
 };
 
 Endpoints WorkspaceEndpoints(const Services& services);
 Endpoints ModelEndpoints(const Services& services);
 Endpoints ModelConfigEndpoints(const Services& services);
 // Uploads are spooled below `spool_directory`.
-Endpoints UploadEndpoints(const Services& services, const User& user,
+Endpoints UploadEndpoints(const Services& services, const control::User& user,
                           const std::string& spool_directory);
 Endpoints PipelineEndpoints(const Services& services);
 Endpoints DeploymentEndpoints(const Services& services);

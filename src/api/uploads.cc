@@ -35,7 +35,7 @@ const FormPart* FindPart(const std::vector<FormPart>& parts, std::string_view na
   return found == parts.end() ? nullptr : &*found;
 }
 
-Result<ModelUpload> ReadMetadata(const FormPart& part, const User& user) {
+Result<control::ModelUpload> ReadMetadata(const FormPart& part, const control::User& user) {
   if (part.content.size() > limits::kUploadMetadataBytesMax) {
     return Status(Code::kPayloadTooLarge, fmt::format("the part 'metadata' is larger than {} bytes",
                                                       limits::kUploadMetadataBytesMax));
@@ -49,7 +49,7 @@ Result<ModelUpload> ReadMetadata(const FormPart& part, const User& user) {
   if (!checked.ok()) return checked.status().WithContext("metadata");
   const Call metadata(*checked, user);
   const Call conversion(checked->at("conversion"), user);
-  ModelUpload upload;
+  control::ModelUpload upload;
   upload.workspace_id = metadata.Integer("workspace_id");
   upload.name = metadata.Text("name");
   upload.visibility = metadata.Optional<std::string>("visibility").value_or("private");
@@ -61,7 +61,8 @@ Result<ModelUpload> ReadMetadata(const FormPart& part, const User& user) {
   return upload;
 }
 
-Result<std::int64_t> Upload(Models& models, const http::Request& request, const User& user) {
+Result<std::int64_t> Upload(control::Models& models, const http::Request& request,
+                            const control::User& user) {
   JOEY_ASSIGN_OR_RETURN(const std::string boundary, BoundaryOf(request.Header("Content-Type")));
   JOEY_ASSIGN_OR_RETURN(const MappedFile body, MappedFile::Open(request.body_file));
   JOEY_ASSIGN_OR_RETURN(const std::vector<FormPart> parts, ParseMultipart(body.bytes(), boundary));
@@ -70,7 +71,7 @@ Result<std::int64_t> Upload(Models& models, const http::Request& request, const 
     return InvalidArgument("the part 'metadata' is missing",
                            "send the parts 'metadata' (JSON) and 'file'");
   }
-  JOEY_ASSIGN_OR_RETURN(ModelUpload upload, ReadMetadata(*metadata, user));
+  JOEY_ASSIGN_OR_RETURN(control::ModelUpload upload, ReadMetadata(*metadata, user));
   JOEY_RETURN_IF_ERROR(models.CheckUpload(upload));
   const FormPart* file = FindPart(parts, "file");
   if (file == nullptr) {
@@ -83,7 +84,7 @@ Result<std::int64_t> Upload(Models& models, const http::Request& request, const 
 
 }  // namespace
 
-Endpoints UploadEndpoints(const Services& services, const User& user,
+Endpoints UploadEndpoints(const Services& services, const control::User& user,
                           const std::string& spool_directory) {
   Endpoints out;
   for (const auto& [path, status, summary] :

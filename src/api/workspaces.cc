@@ -8,7 +8,7 @@ using nlohmann::json;
 namespace {
 
 // The workspace's document; with `expand` also the newest model versions and the pipelines.
-Result<json> Document(const Services& services, const Workspace& workspace, bool expand) {
+Result<json> Document(const Services& services, const control::Workspace& workspace, bool expand) {
   json out = ToJson(workspace);
   if (expand) {
     JOEY_ASSIGN_OR_RETURN(const auto versions, services.models.NewestVersions(workspace.id));
@@ -33,7 +33,7 @@ Endpoints WorkspaceEndpoints(const Services& services) {
                  .handler = [services](const Call& call) -> Result<json> {
                    JOEY_ASSIGN_OR_RETURN(const auto workspaces, services.workspaces.List());
                    json list = json::array();
-                   for (const Workspace& workspace : workspaces) {
+                   for (const control::Workspace& workspace : workspaces) {
                      JOEY_ASSIGN_OR_RETURN(json document,
                                            Document(services, workspace, Expand(call)));
                      list.push_back(std::move(document));
@@ -58,7 +58,7 @@ Endpoints WorkspaceEndpoints(const Services& services) {
                  .response_document = "workspace",
                  .handler = [services](const Call& call) -> Result<json> {
                    JOEY_ASSIGN_OR_RETURN(
-                       const Workspace workspace,
+                       const control::Workspace workspace,
                        services.workspaces.Default(call.user().id, call.user().email));
                    return Document(services, workspace, Expand(call));
                  }});
@@ -69,7 +69,7 @@ Endpoints WorkspaceEndpoints(const Services& services) {
                              {"expand", Type::kBoolean, Presence::kOptional}},
                  .response_document = "workspace",
                  .handler = [services](const Call& call) -> Result<json> {
-                   JOEY_ASSIGN_OR_RETURN(const Workspace workspace,
+                   JOEY_ASSIGN_OR_RETURN(const control::Workspace workspace,
                                          services.workspaces.Get(call.Integer("workspace_id")));
                    return Document(services, workspace, Expand(call));
                  }});

@@ -27,6 +27,8 @@ inline constexpr std::int64_t kRowsMax = std::int64_t{1} << 24;  // of one reque
 inline constexpr std::int64_t kArrowUnpackedBytesMax = std::int64_t{2} << 30;
 
 // Control plane
+inline constexpr int kApiThreads = 8;                  // of joey serve, for requests of the API
+inline constexpr int kServeDrainSecondsMax = 30;       // for running requests when joey serve ends
 inline constexpr int kDatabaseReadersMax = 8;          // connections that read at the same time
 inline constexpr std::size_t kNameBytesMax = 63;       // of a model, pipeline or workspace
 inline constexpr std::size_t kFileNameBytesMax = 255;  // of an uploaded file, for display only
@@ -46,16 +48,16 @@ inline constexpr std::size_t kOnnxDimensionsMax = 64;  // of one tensor
 inline constexpr std::int64_t kOnnxSparseBytesMax = std::int64_t{1} << 30;
 
 // Engine
-inline constexpr std::size_t kInlineBodyBytesMax = 64 * 1024;    // run on the I/O thread
-inline constexpr std::uint64_t kInlineRunNanosMax = 1'000'000;   // mean model time to do so
+inline constexpr std::size_t kInlineBodyBytesMax = 64 * 1024;   // run on the I/O thread
+inline constexpr std::uint64_t kInlineRunNanosMax = 1'000'000;  // mean model time to do so
 inline constexpr int kComputeQueueMax = 1024;  // requests waiting for or on compute threads
 inline constexpr int kDrainSecondsMax = 30;    // for running requests at shutdown
 inline constexpr int kLogFlushSecondsMax = 5;  // to hand logs over at shutdown
 
 // Gateway
 inline constexpr std::size_t kGatewayBufferedBodyBytesMax = 64 * 1024;  // sent with its head
-inline constexpr std::size_t kGatewayIdleConnectionsMax = 256;  // per engine and I/O thread
-inline constexpr std::size_t kGatewayTriesMax = 3;   // engines tried while nothing was sent
-inline constexpr int kInferSecondsMax = 900;         // for an engine's answer to begin
+inline constexpr std::size_t kGatewayIdleConnectionsMax = 256;          // per engine and I/O thread
+inline constexpr std::size_t kGatewayTriesMax = 3;  // engines tried while nothing was sent
+inline constexpr int kInferSecondsMax = 900;        // for an engine's answer to begin
 
 }  // namespace joey::limits

@@ -11,7 +11,7 @@
 #include "base/suggest.h"
 #include "control/names.h"
 
-namespace joey {
+namespace joey::control {
 
 using nlohmann::json;
 
@@ -143,4 +143,4 @@ Status CheckDeployable(const Definition& definition, std::string_view pipeline_n
   return {};
 }
 
-}  // namespace joey
+}  // namespace joey::control

@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-namespace joey {
+namespace joey::control {
 
 struct StepModel {
   std::string name;
@@ -30,4 +30,4 @@ Result<Definition> ParseDefinition(const nlohmann::json& document);
 // Whether this release can run it: Unimplemented names the first step it cannot.
 Status CheckDeployable(const Definition& definition, std::string_view pipeline_name);
 
-}  // namespace joey
+}  // namespace joey::control

@@ -12,7 +12,7 @@
 #include "control/model_rows.h"
 #include "control/names.h"
 
-namespace joey {
+namespace joey::control {
 
 using nlohmann::json;
 
@@ -214,4 +214,4 @@ deploy::DeploymentSpec SpecOf(const Deployment& deployment, const DeploymentPlan
   return spec;
 }
 
-}  // namespace joey
+}  // namespace joey::control

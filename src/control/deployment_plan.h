@@ -13,7 +13,7 @@
 #include "store/connection.h"
 #include "store/model_files.h"
 
-namespace joey {
+namespace joey::control {
 
 struct DeploymentPlan {
   EngineConfig engine;
@@ -32,4 +32,4 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
 
 deploy::DeploymentSpec SpecOf(const Deployment& deployment, const DeploymentPlan& plan);
 
-}  // namespace joey
+}  // namespace joey::control

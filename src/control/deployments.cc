@@ -15,7 +15,7 @@
 #include "control/pipeline_rows.h"
 #include "control/status_document.h"
 
-namespace joey {
+namespace joey::control {
 
 using nlohmann::json;
 
@@ -191,4 +191,4 @@ Status Deployments::Resume() {
   return {};
 }
 
-}  // namespace joey
+}  // namespace joey::control

@@ -16,7 +16,7 @@
 #include "store/database.h"
 #include "store/model_files.h"
 
-namespace joey {
+namespace joey::control {
 
 struct DeployRequest {
   std::string deploy_id;
@@ -63,4 +63,4 @@ class Deployments {
   std::map<std::int64_t, Status> failures_;  // of Resume(); guarded by failures_mutex_
 };
 
-}  // namespace joey
+}  // namespace joey::control

@@ -12,7 +12,7 @@
 #include "base/limits.h"
 #include "control/names.h"
 
-namespace joey {
+namespace joey::control {
 
 using nlohmann::json;
 
@@ -189,4 +189,4 @@ Status CheckFits(const EngineConfig& config, double machine_cpus,
   return {};
 }
 
-}  // namespace joey
+}  // namespace joey::control

@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 
-namespace joey {
+namespace joey::control {
 
 struct EngineConfig {
   std::int64_t replicas = 1;
@@ -32,4 +32,4 @@ std::string FormatBytes(std::int64_t bytes);
 Status CheckFits(const EngineConfig& config, double machine_cpus,
                  std::int64_t machine_memory_bytes);
 
-}  // namespace joey
+}  // namespace joey::control

@@ -7,7 +7,7 @@
 #include "base/suggest.h"
 #include "control/names.h"
 
-namespace joey {
+namespace joey::control {
 namespace {
 
 constexpr std::string_view kFrameworks[] = {
@@ -70,4 +70,4 @@ Status CheckFramework(std::string_view framework) {
                          near.empty() ? "use 'onnx'" : near);
 }
 
-}  // namespace joey
+}  // namespace joey::control

@@ -6,11 +6,11 @@
 
 #include "base/status.h"
 
-namespace joey {
+namespace joey::control {
 
 std::span<const std::string_view> Frameworks();
 
 // ok for "onnx"; Unimplemented for the others of the list; InvalidArgument for anything else.
 Status CheckFramework(std::string_view framework);
 
-}  // namespace joey
+}  // namespace joey::control

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace joey {
+namespace joey::control {
 
 // "x86" or "arm".
 constexpr std::string_view MachineArch() {
@@ -14,4 +14,4 @@ constexpr std::string_view MachineArch() {
 #endif
 }
 
-}  // namespace joey
+}  // namespace joey::control

@@ -8,7 +8,7 @@
 #include "control/names.h"
 #include "control/signature_json.h"
 
-namespace joey {
+namespace joey::control {
 
 Status LoadModelVersions(Connection& connection, std::string_view where,
                          std::initializer_list<SqlValue> values, std::vector<ModelVersion>& out) {
@@ -95,4 +95,4 @@ Result<std::int64_t> InsertModelConfig(Connection& connection, const ModelConfig
        config.input_schema, config.output_schema, config.batch_config, NowMicros()});
 }
 
-}  // namespace joey
+}  // namespace joey::control

@@ -10,7 +10,7 @@
 #include "control/records.h"
 #include "store/connection.h"
 
-namespace joey {
+namespace joey::control {
 
 // The versions that match `where`, which may use v (model_version) and m (model), in that order.
 Status LoadModelVersions(Connection& connection, std::string_view where,
@@ -25,4 +25,4 @@ Status LoadModelConfigs(Connection& connection, std::string_view where,
 // Adds a configuration; the id.
 Result<std::int64_t> InsertModelConfig(Connection& connection, const ModelConfig& config);
 
-}  // namespace joey
+}  // namespace joey::control

@@ -15,7 +15,7 @@
 #include "control/signature_json.h"
 #include "control/workspaces.h"
 
-namespace joey {
+namespace joey::control {
 namespace {
 
 constexpr std::string_view kModelColumns =
@@ -259,4 +259,4 @@ Result<ModelConfig> Models::InsertConfig(const NewModelConfig& request) {
   return config;
 }
 
-}  // namespace joey
+}  // namespace joey::control

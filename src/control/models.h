@@ -11,7 +11,7 @@
 #include "store/database.h"
 #include "store/model_files.h"
 
-namespace joey {
+namespace joey::control {
 
 struct ModelUpload {
   std::int64_t workspace_id = 0;
@@ -69,4 +69,4 @@ class Models {
   const ModelFiles& files_;
 };
 
-}  // namespace joey
+}  // namespace joey::control

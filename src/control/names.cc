@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/suggest.h"
 
-namespace joey {
+namespace joey::control {
 namespace {
 
 constexpr std::size_t kQuotedBytesMax = 80;
@@ -97,4 +97,4 @@ std::string DisplayFileName(std::string_view name) {
   return out;
 }
 
-}  // namespace joey
+}  // namespace joey::control

@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-namespace joey {
+namespace joey::control {
 
 // 1 to 63 lower-case ASCII letters, digits and dashes, a letter first, no dash last (guide
 // L2418-2420, L6806). `what` is "model" or "pipeline", for the message.
@@ -30,4 +30,4 @@ std::string Quoted(std::string_view name);
 // limits::kFileNameBytesMax bytes. For display only, never part of a path.
 std::string DisplayFileName(std::string_view name);
 
-}  // namespace joey
+}  // namespace joey::control

@@ -6,7 +6,7 @@
 
 #include "control/names.h"
 
-namespace joey {
+namespace joey::control {
 namespace {
 
 struct Places {
@@ -103,4 +103,4 @@ Result<Pipeline> LoadPipeline(Connection& connection, std::int64_t pipeline_id) 
   return std::move(out.front());
 }
 
-}  // namespace joey
+}  // namespace joey::control

@@ -9,7 +9,7 @@
 #include "control/records.h"
 #include "store/connection.h"
 
-namespace joey {
+namespace joey::control {
 
 // The pipelines that match `where` on p (pipeline), with their versions and deployments; newest
 // first.
@@ -18,4 +18,4 @@ Status LoadPipelines(Connection& connection, std::string_view where,
 
 Result<Pipeline> LoadPipeline(Connection& connection, std::int64_t pipeline_id);
 
-}  // namespace joey
+}  // namespace joey::control

@@ -12,7 +12,7 @@
 #include "control/pipeline_rows.h"
 #include "control/workspaces.h"
 
-namespace joey {
+namespace joey::control {
 
 std::string TopicName(const Pipeline& pipeline) {
   return fmt::format("workspace-{}-pipeline-{}-{}", pipeline.workspace_id, pipeline.name,
@@ -111,4 +111,4 @@ Result<PipelineVersion> Pipelines::GetVersion(std::string_view version) {
                   "list the pipelines and their versions with /v1/api/pipelines/list");
 }
 
-}  // namespace joey
+}  // namespace joey::control

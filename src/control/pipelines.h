@@ -11,7 +11,7 @@
 #include "control/records.h"
 #include "store/database.h"
 
-namespace joey {
+namespace joey::control {
 
 struct CreatedPipelineVersion {
   std::int64_t pipeline_id = 0;
@@ -40,4 +40,4 @@ class Pipelines {
   Database& database_;
 };
 
-}  // namespace joey
+}  // namespace joey::control

@@ -9,7 +9,7 @@
 
 #include "runtime/onnx_inspect.h"
 
-namespace joey {
+namespace joey::control {
 
 struct User {
   std::string id;
@@ -115,4 +115,4 @@ struct Pipeline {
 // The log topic of a pipeline's inferences.
 std::string TopicName(const Pipeline& pipeline);
 
-}  // namespace joey
+}  // namespace joey::control

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace joey {
+namespace joey::control {
 
 using nlohmann::json;
 
@@ -59,4 +59,4 @@ Result<OnnxSignature> SignatureFromJson(const std::string& text) {
   }
 }
 
-}  // namespace joey
+}  // namespace joey::control

@@ -7,7 +7,7 @@
 
 #include "runtime/onnx_inspect.h"
 
-namespace joey {
+namespace joey::control {
 
 // [{"name", "type", "shape": [null | n, …]}]; null: any size.
 nlohmann::json FieldsToJson(const std::vector<OnnxField>& fields);
@@ -15,4 +15,4 @@ nlohmann::json FieldsToJson(const std::vector<OnnxField>& fields);
 std::string SignatureToJson(const OnnxSignature& signature);
 Result<OnnxSignature> SignatureFromJson(const std::string& text);
 
-}  // namespace joey
+}  // namespace joey::control

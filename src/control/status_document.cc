@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace joey {
+namespace joey::control {
 
 using nlohmann::json;
 
@@ -70,4 +70,4 @@ json FailedStatusDocument(const Status& failure) {
           {"sidekicks", json::array()}};
 }
 
-}  // namespace joey
+}  // namespace joey::control

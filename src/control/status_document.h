@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "deploy/deployer.h"
 
-namespace joey {
+namespace joey::control {
 
 // `key` is "<deploy_id>-<id>".
 nlohmann::json StatusDocumentOf(const deploy::DeploymentStatus& status, const std::string& key);
@@ -15,4 +15,4 @@ nlohmann::json StatusDocumentOf(const deploy::DeploymentStatus& status, const st
 // Of a deployment that could not be handed to the deployer.
 nlohmann::json FailedStatusDocument(const Status& failure);
 
-}  // namespace joey
+}  // namespace joey::control

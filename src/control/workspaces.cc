@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "control/names.h"
 
-namespace joey {
+namespace joey::control {
 namespace {
 
 // All workspaces, or the one with `only`.
@@ -120,4 +120,4 @@ Result<Workspace> Workspaces::Default(std::string_view user_id, std::string_view
   return Get(*id);
 }
 
-}  // namespace joey
+}  // namespace joey::control

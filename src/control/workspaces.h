@@ -8,7 +8,7 @@
 #include "control/records.h"
 #include "store/database.h"
 
-namespace joey {
+namespace joey::control {
 
 class Workspaces {
  public:
@@ -31,4 +31,4 @@ class Workspaces {
 // NotFound when there is no such workspace.
 Status RequireWorkspace(Connection& connection, std::int64_t id);
 
-}  // namespace joey
+}  // namespace joey::control

@@ -1,0 +1,108 @@
+#include "cli/server_process.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "base/files.h"
+#include "base/limits.h"
+#include "cli/version.h"
+#include "store/schema.h"
+
+namespace joey::cli {
+namespace {
+
+class NoDeployer : public deploy::Deployer {
+ public:
+  Status Apply(deploy::DeploymentSpec) override {
+    return {Code::kUnimplemented, "this build cannot start engines"};
+  }
+  Status Remove(std::int64_t) override { return {}; }
+  std::optional<deploy::DeploymentStatus> GetStatus(std::int64_t) const override { return {}; }
+  std::shared_ptr<const deploy::Route> FindRoute(std::string_view) const override { return {}; }
+  deploy::MachineResources resources() const override {
+    return {static_cast<double>(std::thread::hardware_concurrency()), std::int64_t{1} << 34};
+  }
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const ServeOptions& options) {
+  JOEY_ASSIGN_OR_RETURN(const HostPort listen, ParseHostPort(options.listen));
+  if (!listen.IsLoopback()) {
+    return FailedPrecondition(
+        "joey serve cannot listen on " + listen.ToString() +
+            ": no identity is configured, so everybody who reaches it could upload and run models",
+        "listen on a loopback address (--listen 127.0.0.1:8080) and reach it from elsewhere "
+        "through an SSH tunnel: ssh -L 8080:127.0.0.1:8080 HOST");
+  }
+  std::unique_ptr<ServerProcess> process(new ServerProcess());
+  JOEY_RETURN_IF_ERROR(process->OpenStore(options));
+  JOEY_RETURN_IF_ERROR(process->MakeServices(options));
+  JOEY_RETURN_IF_ERROR(process->Listen(listen, options));
+  return process;
+}
+
+Status ServerProcess::OpenStore(const ServeOptions& options) {
+  JOEY_ASSIGN_OR_RETURN(data_, DataDirectory::Open(options.data));
+  JOEY_ASSIGN_OR_RETURN(database_, Database::Open(data_->database(), MetadataMigrations()));
+  JOEY_ASSIGN_OR_RETURN(model_files_, ModelFiles::Open(data_->models()));
+  return {};
+}
+
+Status ServerProcess::MakeServices(const ServeOptions& options) {
+  control::EngineSettings settings;
+  settings.check_column = options.check_column;
+  settings.log_address_file = data_->address_file();
+  JOEY_ASSIGN_OR_RETURN(settings.log_token, data_->IngestToken());
+  deployer_ = std::make_unique<NoDeployer>();
+  workspaces_ = std::make_unique<control::Workspaces>(*database_);
+  models_ = std::make_unique<control::Models>(*database_, *model_files_);
+  pipelines_ = std::make_unique<control::Pipelines>(*database_);
+  deployments_ = std::make_unique<control::Deployments>(*database_, *model_files_, *deployer_,
+                                                        std::move(settings));
+  return workspaces_->EnsureDefaultUser();
+}
+
+Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options) {
+  api_ =
+      std::make_unique<api::Api>(api::Services{*workspaces_, *models_, *pipelines_, *deployments_},
+                                 api::ApiOptions{kVersion, data_->uploads()});
+  gateway_ = std::make_unique<gateway::Gateway>(*deployer_);
+
+  http::ServerOptions http;
+  http.listen = listen;
+  http.io_threads = options.io_threads > 0
+                        ? options.io_threads
+                        : std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
+  http.worker_threads = limits::kApiThreads;
+  server_ = std::make_unique<http::Server>(std::move(http));
+  api_->AddRoutes(*server_);
+  gateway_->AddRoutes(*server_);
+  gateway_->Start(*server_);
+  JOEY_RETURN_IF_ERROR(server_->Start());
+
+  const std::string address = server_->address().ToString();
+  // Before engines are started: they look here for where to send their logs.
+  JOEY_RETURN_IF_ERROR(WriteFileAtomically(data_->address_file(), address));
+  JOEY_RETURN_IF_ERROR(deployments_->Resume());
+  api_->SetReady();
+  if (!options.ready_file.empty()) {
+    JOEY_RETURN_IF_ERROR(WriteFileAtomically(options.ready_file, address, 0644));
+  }
+  return {};
+}
+
+void ServerProcess::Stop() {
+  if (server_ == nullptr) return;
+  server_->Drain(limits::kServeDrainSecondsMax);
+  ::unlink(data_->address_file().c_str());
+  server_->Stop();
+}
+
+ServerProcess::~ServerProcess() { Stop(); }
+
+}  // namespace joey::cli

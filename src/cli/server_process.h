@@ -1,0 +1,62 @@
+// Everything `joey serve` owns, started and ended in the right order.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "api/api.h"
+#include "base/socket_address.h"
+#include "control/deployments.h"
+#include "control/models.h"
+#include "control/pipelines.h"
+#include "control/workspaces.h"
+#include "deploy/deployer.h"
+#include "gateway/gateway.h"
+#include "http/server.h"
+#include "store/data_directory.h"
+#include "store/database.h"
+#include "store/model_files.h"
+
+namespace joey::cli {
+
+struct ServeOptions {
+  std::string data = "./joey-data";
+  std::string listen = "127.0.0.1:8080";
+  std::string ready_file;
+  std::string check_column = "anomaly";
+  int io_threads = 0;  // 0: half of the CPUs
+};
+
+class ServerProcess {
+ public:
+  // Listens, starts again what was deployed, and writes the address files last.
+  static Result<std::unique_ptr<ServerProcess>> Start(const ServeOptions& options);
+  ~ServerProcess();
+
+  HostPort address() const { return server_->address(); }
+  const std::string& data() const { return data_->root(); }
+
+  // Stops accepting, lets requests finish, ends the engines.
+  void Stop();
+
+ private:
+  ServerProcess() = default;
+  Status OpenStore(const ServeOptions& options);
+  Status MakeServices(const ServeOptions& options);
+  Status Listen(const HostPort& listen, const ServeOptions& options);
+
+  // In the order of their dependencies: what is below uses what is above.
+  std::unique_ptr<DataDirectory> data_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<ModelFiles> model_files_;
+  std::unique_ptr<deploy::Deployer> deployer_;
+  std::unique_ptr<control::Workspaces> workspaces_;
+  std::unique_ptr<control::Models> models_;
+  std::unique_ptr<control::Pipelines> pipelines_;
+  std::unique_ptr<control::Deployments> deployments_;
+  std::unique_ptr<api::Api> api_;
+  std::unique_ptr<gateway::Gateway> gateway_;
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace joey::cli
