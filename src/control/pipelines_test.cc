@@ -1,0 +1,98 @@
+#include "control/pipelines.h"
+
+#include "control/control_test_support.h"
+#include "control/definition.h"
+
+namespace joey::control {
+namespace {
+
+using nlohmann::json;
+
+class PipelinesTest : public ControlTest {};
+
+json Model(const char* name) {
+  return {{"name", name},
+          {"version", "6dbe5524-7bc3-4ff3-8ca8-d454b2cbd0e4"},
+          {"sha", std::string(64, 'a')}};
+}
+
+json Inference(std::vector<json> models) { return {{"ModelInference", {{"models", models}}}}; }
+
+std::string ErrorOf(const json& definition) {
+  auto parsed = ParseDefinition(definition);
+  return parsed.ok() ? "ok" : parsed.status().ToString();
+}
+
+TEST(Definition, KnownStepsAreStored) {
+  EXPECT_EQ(ErrorOf(json::object()), "ok");
+  EXPECT_EQ(ErrorOf({{"id", "p"}, {"steps", json::array()}}), "ok");
+  EXPECT_EQ(ErrorOf({{"steps",
+                      {Inference({Model("a"), Model("b")}),
+                       {{"AuditResults", {{"from", 1}, {"to", nullptr}}}},
+                       {{"MultiOut", json::object()}},
+                       {{"RandomSplit", {{"hash_key", nullptr}, {"weights", json::array()}}}},
+                       {{"Check", {{"tree", {"{}"}}}}}}}}),
+            "ok");
+}
+
+TEST(Definition, WhatIsWrongIsNamed) {
+  const auto expect = [](const json& definition, const std::string& part) {
+    EXPECT_NE(ErrorOf(definition).find(part), std::string::npos) << ErrorOf(definition);
+  };
+  const auto steps = [](json step) { return json{{"steps", json::array({std::move(step)})}}; };
+  expect(json::array(), "not an object");
+  expect({{"id", 3}}, "'definition.id'");
+  expect({{"steps", json::object()}}, "'definition.steps'");
+  expect(steps({{"ModelInferense", json::object()}}), "did you mean 'ModelInference'?");
+  expect(steps({{"A", json::object()}, {"B", json::object()}}), "exactly one key");
+  expect(steps("ModelInference"), "exactly one key");
+  expect(steps({{"ModelInference", json::array()}}), "not an object");
+  expect(steps({{"ModelInference", json::object()}}), "needs a list of models");
+  expect(steps(Inference({})), "needs a list of models");
+  json wrong = Model("a");
+  wrong["version"] = "1";
+  expect(steps(Inference({wrong})), "not a UUID");
+  wrong = Model("a");
+  wrong["sha"] = "../../etc/passwd";
+  expect(steps(Inference({wrong})), "64 hexadecimal");
+  expect(steps(Inference({Model("A_b")})), "no model name");
+  expect(steps(Inference({json(3)})), "not an object");
+  expect({{"steps", json(std::vector<json>(101, Inference({Model("a")})))}}, "at most 100");
+}
+
+TEST_F(PipelinesTest, SameNameIsANewVersion) {
+  const auto first = CreatePipeline("ccfraud", {});
+  const auto second = CreatePipeline("ccfraud", {Inference({Model("a")})});
+  EXPECT_EQ(first.pipeline_id, second.pipeline_id);
+  EXPECT_NE(first.version, second.version);
+  const Pipeline pipeline = *pipelines_->Get(first.pipeline_id);
+  ASSERT_EQ(pipeline.versions.size(), 2u);
+  EXPECT_EQ(pipeline.versions[0].version, second.version);
+  EXPECT_FALSE(pipeline.deployment.has_value());
+  EXPECT_EQ(pipelines_->GetVersion(first.version)->id, first.version_id);
+  EXPECT_EQ(TopicName(pipeline), "workspace-" + std::to_string(workspace_) + "-pipeline-ccfraud-1");
+}
+
+TEST_F(PipelinesTest, ListAndFindNewestFirst) {
+  const std::int64_t other = *workspaces_->Create("other", kDefaultUserId);
+  CreatePipeline("one", {});
+  CreatePipeline("two", {});
+  ASSERT_TRUE(pipelines_->Create(other, "one", json::object(), kDefaultUserId).ok());
+  EXPECT_EQ(pipelines_->List(std::nullopt)->size(), 3u);
+  EXPECT_EQ(pipelines_->List(workspace_)->front().name, "two");
+  EXPECT_EQ(pipelines_->Find("one", std::nullopt)->size(), 2u);
+  EXPECT_EQ(pipelines_->Find("one", std::nullopt)->front().workspace_id, other);
+  EXPECT_EQ(pipelines_->Find("one", workspace_)->size(), 1u);
+  EXPECT_EQ(pipelines_->Find("oen", std::nullopt).status().hint(), "did you mean 'one'?");
+  EXPECT_EQ(pipelines_->List(99).status().code(), Code::kNotFound);
+  EXPECT_EQ(pipelines_->Get(99).status().code(), Code::kNotFound);
+  EXPECT_EQ(pipelines_->GetVersion("nope").status().code(), Code::kNotFound);
+  EXPECT_EQ(
+      pipelines_->Create(workspace_, "No_Name", json::object(), kDefaultUserId).status().code(),
+      Code::kInvalidArgument);
+  EXPECT_EQ(pipelines_->Create(99, "name", json::object(), kDefaultUserId).status().code(),
+            Code::kNotFound);
+}
+
+}  // namespace
+}  // namespace joey::control
