@@ -124,6 +124,7 @@ Result<std::vector<FormPart>> ParseMultipart(std::string_view body, std::string_
     }
     at += 2;
     const std::string_view head = body.substr(at, limits::kMultipartHeaderBytesMax + 4);
+    if (head.starts_with("\r\n")) return Malformed("has a part without Content-Disposition");
     const std::size_t headers_end = head.find("\r\n\r\n");
     if (headers_end == std::string_view::npos) {
       return Malformed(head.size() < limits::kMultipartHeaderBytesMax
