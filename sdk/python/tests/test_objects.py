@@ -656,9 +656,16 @@ def test_logs_wait_for_the_last_inference(
 ) -> None:
     joey.answers[INFER] = [{"time": 50, "out.y": 1}]
     pipeline.infer(pd.DataFrame({"x": [1]}))
-    pages = iter([log_page([]), log_page([40]), log_page([50, 40])])
-    joey.answers[RECORDS] = lambda request: next(pages)
+    pages = [log_page([]), log_page([]), log_page([40]), log_page([50]), log_page([50, 40])]
+    answers = iter(pages)
+    joey.answers[RECORDS] = lambda request: next(answers)
     assert len(pipeline.logs()) == 2
+    asked = [r for r in joey.calls if r.startswith(RECORDS)]
+    assert ["page_size=1&" in r for r in asked] == [False, True, True, True, False]
+    joey.answers[RECORDS] = log_page([50])
+    joey.server.requests.clear()
+    pipeline.logs()
+    assert len(joey.calls) == 1
     assert capsys.readouterr().err == ""
 
 

@@ -106,18 +106,25 @@ def fetch_with(
     pause = _LOOK_SECONDS_FIRST
     if newest_ms is None or not _asks_for(request, newest_ms):
         return fetch(client, topic, request)
-    newest_first = request.start is None
+    if request.start is None:
+        table, status = fetch(client, topic, request)
+        if _holds(table, newest_ms):
+            return table, status
     probe = Request(1, None, None, "time", None, None)
-    while True:
-        table, status = fetch(client, topic, request if newest_first else probe)
-        there = table.num_rows and table.column("time")[0].value >= newest_ms
-        if there or time.monotonic() >= deadline:
+    while not _holds(fetch(client, topic, probe)[0], newest_ms):
+        if time.monotonic() >= deadline:
+            print("Warning: the last inference has not reached the log yet.", file=sys.stderr)
             break
         time.sleep(pause)
         pause = min(pause * 2, _LOOK_SECONDS_MAX)
-    if not there:
-        print("Warning: the last inference has not reached the log yet.", file=sys.stderr)
-    return (table, status) if newest_first else fetch(client, topic, request)
+    return fetch(client, topic, request)
+
+
+def _holds(newest_first: pa.Table, moment_ms: int) -> bool:
+    """Whether the first row of a page is of `moment_ms` or later."""
+    if not newest_first.num_rows or "time" not in newest_first.column_names:
+        return False
+    return bool(newest_first.column("time")[0].value >= moment_ms)
 
 
 def finish(
