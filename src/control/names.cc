@@ -70,10 +70,9 @@ Status CheckWorkspaceName(std::string_view name) {
 }
 
 Status NoSuchName(std::string_view what, std::string_view name,
-                  const std::vector<std::string>& candidates, std::string hint) {
+                  const std::vector<std::string>& candidates, const std::string& hint) {
   const std::string near = DidYouMean(name, candidates);
-  return NotFound(fmt::format("there is no {} {}", what, Quoted(name)),
-                  near.empty() ? std::move(hint) : near);
+  return NotFound(fmt::format("there is no {} {}", what, Quoted(name)), near.empty() ? hint : near);
 }
 
 Status NoSuchId(std::string_view what, std::int64_t id, std::string hint) {

@@ -18,7 +18,7 @@ Status CheckWorkspaceName(std::string_view name);
 
 // NotFound "there is no <what> '<name>'" with the nearest of `candidates`, or `hint` without one.
 Status NoSuchName(std::string_view what, std::string_view name,
-                  const std::vector<std::string>& candidates, std::string hint);
+                  const std::vector<std::string>& candidates, const std::string& hint);
 
 // NotFound "there is no <what> with id <id>".
 Status NoSuchId(std::string_view what, std::int64_t id, std::string hint);
