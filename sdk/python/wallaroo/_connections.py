@@ -106,11 +106,15 @@ class Connections:
         for connection in idle:
             connection.close()
 
+    def __del__(self) -> None:
+        self.close()
+
     def _kept(self) -> Optional[http.client.HTTPConnection]:
         if self._pid != os.getpid():
-            with self._lock:
-                # The sockets belong to the process that forked.
-                self._idle, self._pid = [], os.getpid()
+            # The connections belong to the process that forked; this one has only copies of them.
+            self._lock = threading.Lock()
+            self.close()
+            self._pid = os.getpid()
         while True:
             with self._lock:
                 if not self._idle:
