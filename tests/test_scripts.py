@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import check_layers  # noqa: E402
 import check_tree  # noqa: E402
 import fetch_onnxruntime_headers as headers  # noqa: E402
+import notebook  # noqa: E402
 
 
 @pytest.fixture
@@ -102,3 +103,7 @@ def test_private_source_is_made_of_the_machines_own():
     assert headers.from_one_line("deb http://m.example/debian bookworm main", "bookworm") == (
         "Types: deb\nUris: http://m.example/debian\nSuites: trixie\nComponents: main\n"
     )
+
+
+def test_notebooks_are_those_of_the_examples():
+    assert notebook.outdated(write=False) == [], "run scripts/notebook.py"
