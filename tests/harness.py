@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -137,6 +138,85 @@ class Joey:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return [" ".join(arguments) for arguments in left.values()]
+
+
+class Engine:
+    """`joey engine` by itself: one pipeline without logs. `steps` are the models, bytes or paths."""
+
+    def __init__(self, folder, steps, tensor_fields=None, cpus=0.0, name="test", **document):
+        self.folder = pathlib.Path(folder)
+        self.name = name
+        self.path = f"/pipelines/{name}"
+        self.log = self.folder / "engine.log"
+        self.ready = self.folder / "engine.ready"
+        self.document = self._document(steps, tensor_fields, cpus) | document
+        self.address = None
+        self.process = None
+
+    def _document(self, steps, tensor_fields, cpus):
+        models = []
+        for number, step in enumerate(steps):
+            path = step
+            if isinstance(step, bytes):
+                path = self.folder / f"model-{number}.onnx"
+                path.write_bytes(step)
+            reference = {
+                "name": f"{self.name}-{number}",
+                "version": str(uuid.UUID(int=number + 1)),
+                "sha": hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest(),
+            }
+            settings = {"path": str(path), "runtime": "onnx", "batch_config": None}
+            fields = {"tensor_fields": tensor_fields if number == 0 else None}
+            models.append((reference, reference | settings | fields))
+        pipeline = {"name": self.name, "version": str(uuid.UUID(int=100)), "topic": "test"}
+        return {
+            "deployment": f"{self.name}-1",
+            "partition": "engine-test",
+            "pipeline": pipeline,
+            "steps": [{"ModelInference": {"models": [reference]}} for reference, _ in models],
+            "models": [entry for _, entry in models],
+            "cpus": cpus,
+            "memory_bytes": 0,
+            "check_column": "anomaly",
+            "logs": None,
+        }
+
+    @property
+    def url(self):
+        return f"http://{self.address}"
+
+    @property
+    def port(self):
+        return int(self.address.rpartition(":")[2])
+
+    def start(self):
+        file = self.folder / "deployment.json"
+        file.write_text(json.dumps(self.document))
+        self.ready.unlink(missing_ok=True)
+        command = [binary(), "engine", "--deployment", file, "--listen", "127.0.0.1:0"]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--ready-file", self.ready], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+        def listening():
+            if self.process.poll() is not None:
+                log = self.log.read_text(errors="replace")
+                raise RuntimeError(f"joey engine ended with {self.process.returncode}:\n{log}")
+            return self.ready.exists() and self.ready.read_text().strip()
+
+        self.address = wait_until(listening, what="joey engine")
+        return self
+
+    def stop(self, seconds=60):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
 
 
 class ApiError(Exception):
