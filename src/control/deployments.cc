@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "base/clock.h"
@@ -62,6 +63,14 @@ Status ReplaceConfigs(Connection& connection, std::int64_t version_id,
                              .status());
   }
   return {};
+}
+
+// The number at the end of "<deploy_id>-<id>"; 0, which no deployment has, without one.
+std::int64_t IdOf(std::string_view key) {
+  const std::string_view digits = key.substr(key.rfind('-') + 1);
+  std::int64_t id = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+  return error == std::errc() && end == digits.data() + digits.size() ? id : 0;
 }
 
 Result<std::vector<Pipeline>> LoadDeployed(Database& database) {
@@ -137,19 +146,20 @@ Status Deployments::Undeploy(std::int64_t deployment_id) {
 Result<json> Deployments::StatusDocument(std::string_view key) {
   std::vector<std::string> keys;
   std::optional<Deployment> deployment;
-  JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) {
-    return connection.Query(
-        "SELECT d.id, d.deploy_id, d.deployed, p.name FROM deployment d "
-        "JOIN pipeline p ON p.id = d.pipeline_id",
-        {}, [&](const SqlRow& row) {
-          Deployment found;
-          found.id = row.Int(0);
-          found.deploy_id = row.Text(1);
-          found.deployed = row.Bool(2);
-          found.pipeline_name = row.Text(3);
-          if (found.deployed) keys.push_back(found.Key());
-          if (found.Key() == key) deployment = std::move(found);
-        });
+  JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) -> Status {
+    JOEY_RETURN_IF_ERROR(
+        connection.Query("SELECT d.id, d.deploy_id, p.name FROM deployment d JOIN pipeline p "
+                         "ON p.id = d.pipeline_id WHERE d.id = ?",
+                         {IdOf(key)}, [&](const SqlRow& row) {
+                           Deployment found;
+                           found.id = row.Int(0);
+                           found.deploy_id = row.Text(1);
+                           found.pipeline_name = row.Text(2);
+                           if (found.Key() == key) deployment = std::move(found);
+                         }));
+    if (deployment) return {};
+    return connection.Query("SELECT deploy_id || '-' || id FROM deployment WHERE deployed = 1", {},
+                            [&](const SqlRow& row) { keys.push_back(row.Text(0)); });
   }));
   if (!deployment) {
     return NoSuchName("deployment", key, keys, "deploy the pipeline first: pipeline.deploy()");
