@@ -49,7 +49,8 @@ Status Broken(const arrow::Status& status) {
 Status CheckType(const std::string& column, const arrow::DataType& type, int depth) {
   if (depth > limits::kJsonDepthMax) {
     return InvalidArgument("column '" + column + "' is nested deeper than " +
-                           std::to_string(limits::kJsonDepthMax));
+                               std::to_string(limits::kJsonDepthMax),
+                           "a tensor has one list for each of its dimensions");
   }
   switch (type.id()) {
     case arrow::Type::HALF_FLOAT:
@@ -92,12 +93,14 @@ bool HasNulls(const arrow::ArrayData& data) {
 Status CheckSchema(const arrow::Schema& schema) {
   if (schema.num_fields() == 0) return InvalidArgument("the table has no columns", std::string(kHint));
   if (schema.num_fields() > static_cast<int>(limits::kColumnsMax)) {
-    return InvalidArgument("more than " + std::to_string(limits::kColumnsMax) + " columns");
+    return InvalidArgument("more than " + std::to_string(limits::kColumnsMax) + " columns",
+                           "put the values of one tensor into one column of lists");
   }
   for (const auto& field : schema.fields()) {
     JOEY_RETURN_IF_ERROR(CheckType(field->name(), *field->type(), 0));
     if (schema.GetAllFieldIndices(field->name()).size() > 1) {
-      return InvalidArgument("the table has the column '" + field->name() + "' twice");
+      return InvalidArgument("the table has the column '" + field->name() + "' twice",
+                             "give every column a name of its own");
     }
   }
   return {};
@@ -122,12 +125,13 @@ Result<std::shared_ptr<arrow::RecordBatch>> Join(std::shared_ptr<arrow::Schema> 
     JOEY_RETURN_IF_ERROR(CheckBatch(*batch));
     rows += batch->num_rows();
     if (rows > limits::kRowsMax) {
-      return InvalidArgument("more than " + std::to_string(limits::kRowsMax) + " rows in a request");
+      return InvalidArgument("more than " + std::to_string(limits::kRowsMax) + " rows in a request",
+                             "send them in several requests");
     }
   }
   if (rows == 0) return InvalidArgument("the request has no rows", "send at least one row");
   if (batches.size() == 1) return std::move(batches[0]);
-  auto table = arrow::Table::FromRecordBatches(std::move(schema), std::move(batches));
+  auto table = arrow::Table::FromRecordBatches(std::move(schema), batches);
   if (!table.ok()) return Broken(table.status());
   auto joined = (*table)->CombineChunksToBatch();
   if (!joined.ok()) return Broken(joined.status());

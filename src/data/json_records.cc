@@ -75,10 +75,18 @@ class Column {
   }
 
  private:
-  Status Problem(std::string what, std::string hint = "") const {
+  Status Problem(std::string what, std::string hint) const {
     return InvalidArgument(
         "row " + std::to_string(rows_) + ", column '" + name_ + "': " + std::move(what),
         std::move(hint));
+  }
+  Status Malformed() const {
+    return Problem("malformed JSON",
+                   "JSON has no NaN or Infinity, and strings must be valid Unicode; Arrow carries both");
+  }
+  Status BadNumber() const {
+    return Problem("the number is out of range or malformed",
+                   "send finite numbers; Arrow carries NaN and infinities");
   }
   Status Wrong(od::json_type found) const {
     if (found == od::json_type::null) {
@@ -86,7 +94,10 @@ class Column {
                      "give a value of the model's type in every place (NaN becomes null in JSON: "
                      "fill missing values first, or send Arrow)");
     }
-    if (found == od::json_type::object) return Problem("objects are not accepted as values");
+    if (found == od::json_type::object) {
+      return Problem("objects are not accepted as values",
+                     "use numbers, booleans, strings, or lists of these");
+    }
     return Problem("expected " + std::string(KindName(kind_)) + ", found " +
                        std::string(JsonTypeName(found)),
                    "all values of one column must have the same type and the same nesting");
@@ -99,29 +110,30 @@ class Column {
 
   Status Add(od::value value, std::size_t depth) {
     od::json_type type;
-    if (value.type().get(type) != simdjson::SUCCESS) return Problem("malformed JSON");
+    if (value.type().get(type) != simdjson::SUCCESS) return Malformed();
     if (type != od::json_type::array) {
       if (!shape_known_) shape_known_ = true;  // the first leaf fixes the depth
       if (depth != levels_.size()) return Unequal();
       return AddLeaf(value, type);
     }
     if (depth == limits::kJsonDepthMax) {
-      return Problem("lists are nested deeper than " + std::to_string(limits::kJsonDepthMax));
+      return Problem("lists are nested deeper than " + std::to_string(limits::kJsonDepthMax),
+                     "a tensor has one list for each of its dimensions");
     }
     if (depth == levels_.size()) {
       if (shape_known_) return Unequal();
       levels_.emplace_back(1, 0);
     }
     od::array array;
-    if (value.get_array().get(array) != simdjson::SUCCESS) return Problem("malformed JSON");
+    if (value.get_array().get(array) != simdjson::SUCCESS) return Malformed();
     std::int64_t count = 0;
     if (kind_ == JsonKind::kDouble && shape_known_ && depth + 1 == levels_.size()) {
       for (auto element : array) {
         double number;
         if (element.get_double().get(number) != simdjson::SUCCESS) {
           od::json_type found = od::json_type::null;
-          if (element.type().get(found) != simdjson::SUCCESS) return Problem("malformed JSON");
-          if (found == od::json_type::number) return Problem("the number is out of range or malformed");
+          if (element.type().get(found) != simdjson::SUCCESS) return Malformed();
+          if (found == od::json_type::number) return BadNumber();
           return found == od::json_type::array ? Unequal() : Wrong(found);
         }
         doubles_.push_back(number);
@@ -130,13 +142,13 @@ class Column {
     } else {
       for (auto element : array) {
         od::value item;
-        if (element.get(item) != simdjson::SUCCESS) return Problem("malformed JSON");
+        if (element.get(item) != simdjson::SUCCESS) return Malformed();
         JOEY_RETURN_IF_ERROR(Add(item, depth + 1));
         ++count;
       }
     }
     std::int64_t end = levels_[depth].back() + count;
-    if (end > INT32_MAX) return Problem("the column has more than 2^31 values");
+    if (end > INT32_MAX) return Problem("the column has more than 2^31 values", "send fewer rows at once");
     levels_[depth].push_back(static_cast<std::int32_t>(end));
     return {};
   }
@@ -148,7 +160,7 @@ class Column {
         double number;
         if (type != od::json_type::number) return Wrong(type);
         if (value.get_double().get(number) != simdjson::SUCCESS) {
-          return Problem("the number is out of range or malformed");
+          return BadNumber();
         }
         doubles_.push_back(number);
         return {};
@@ -158,7 +170,8 @@ class Column {
         std::uint64_t number;
         if (type != od::json_type::number) return Wrong(type);
         if (value.get_uint64().get(number) != simdjson::SUCCESS) {
-          return Problem("expected an unsigned integer of 64 bits");
+          return Problem("expected an unsigned integer of 64 bits",
+                         "the model's input is of an integer type; cast the column first");
         }
         unsigned_.push_back(number);
         return {};
@@ -176,8 +189,8 @@ class Column {
       case JsonKind::kString: {
         std::string_view text;
         if (type != od::json_type::string) return Wrong(type);
-        if (value.get_string().get(text) != simdjson::SUCCESS) return Problem("malformed string");
-        if (characters_.size() + text.size() > INT32_MAX) return Problem("more than 2 GiB of text");
+        if (value.get_string().get(text) != simdjson::SUCCESS) return Malformed();
+        if (characters_.size() + text.size() > INT32_MAX) return Problem("more than 2 GiB of text", "send fewer rows at once");
         characters_.append(text);
         string_ends_.push_back(static_cast<std::int32_t>(characters_.size()));
         return {};
@@ -197,7 +210,7 @@ class Column {
     } else if (type == od::json_type::number) {
       od::number_type number;
       if (value.get_number_type().get(number) != simdjson::SUCCESS) {
-        return Problem("the number is out of range or malformed");
+        return BadNumber();
       }
       kind_ = number == od::number_type::signed_integer ? JsonKind::kInt64 : JsonKind::kDouble;
     } else {
@@ -283,7 +296,8 @@ class Reader {
       Column& column = columns_[index];
       if (column.rows() != static_cast<std::size_t>(row)) {
         return InvalidArgument("row " + std::to_string(row) + " has the key '" + column.name() +
-                               "' twice");
+                               "' twice",
+                               "give every key of a record once");
       }
       od::value value;
       if (field.value().get(value) != simdjson::SUCCESS) return Malformed(row);
@@ -345,7 +359,8 @@ class Reader {
                              "every record must have the same keys");
     }
     if (columns_.size() == limits::kColumnsMax) {
-      return InvalidArgument("more than " + std::to_string(limits::kColumnsMax) + " columns");
+      return InvalidArgument("more than " + std::to_string(limits::kColumnsMax) + " columns",
+                             "put the values of one tensor into one column of lists");
     }
     JsonKind kind = JsonKind::kAny;
     for (const JsonColumnHint& hint : hints_) {
@@ -386,7 +401,8 @@ Result<JsonRecords> Parse(od::parser& parser, std::string_view text,
       return NotRecords("element " + std::to_string(rows) + " is no record");
     }
     if (rows == limits::kRowsMax) {
-      return InvalidArgument("more than " + std::to_string(limits::kRowsMax) + " rows in a request");
+      return InvalidArgument("more than " + std::to_string(limits::kRowsMax) + " rows in a request",
+                             "send them in several requests");
     }
     reader.BeginRow();
     JOEY_RETURN_IF_ERROR(reader.ReadRow(record, rows));

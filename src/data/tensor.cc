@@ -71,7 +71,7 @@ class Binder {
   }
 
  private:
-  Status Problem(std::string what, std::string hint = "") const {
+  Status Problem(std::string what, std::string hint) const {
     return InvalidArgument("column '" + input_.name + "': " + std::move(what), std::move(hint));
   }
   std::string Expected() const {
@@ -147,7 +147,7 @@ class Binder {
       if (d < 0) {
         ++unknown;
       } else if (d != 0 && known > std::numeric_limits<std::int64_t>::max() / d) {
-        return Problem("the model's input shape is too large");
+        return Problem("the model's input shape is too large", Expected());
       } else {
         known *= d;
       }
