@@ -2,8 +2,8 @@
 
 A story is a list of steps. A step has `post` (a path) with `json` (a document) or `body` (text), or `upload`
 (metadata of a model, with `model`: a name in `FILES`), and says what to `expect`: the status and a part of
-the answer. "<int>", "<uuid>", "<time>", "<text>" and "<any>" stand for values; a text that begins with "~" must
-occur inside the answer's. `save` keeps values of the answer by their path, "${name}" puts them in.
+the answer. "<int>", "<uuid>", "<time>", "<text>" and "<any>" stand for values; a text that begins with "~"
+must occur inside the answer's. `save` keeps values of the answer by their path, "${name}" puts them in.
 `${unique}` differs in each run, `${workspace}` is a workspace of the story's own.
 """
 

@@ -1,0 +1,172 @@
+"""Deployments over REST: their documents, redeploys, and what a restart or a kill of `joey serve` leaves."""
+
+import json
+import threading
+
+import models
+import pytest
+from harness import Api, ApiError, unique, wait_until
+
+DOUBLE = models.scale(2, 3)
+TRIPLE = models.scale(3, 3)
+
+
+def first(deployment, column="out.result"):
+    (record,) = deployment.infer([{"tensor": [1, 2, 3]}])
+    return record[column]
+
+
+def test_status_and_documents(api):
+    name = unique("status")
+    deployment = api.deploy(name, DOUBLE, replicas=2)
+    status = wait_until(
+        lambda: (s := deployment.status()) and all(e["status"] == "Running" for e in s["engines"]) and s,
+        what="two running engines",
+    )
+    assert set(status) == {"status", "details", "engines", "engine_lbs", "sidekicks"}
+    assert status["status"] == "Running" and len(status["engines"]) == 2
+    assert len({engine["name"] for engine in status["engines"]}) == 2
+    for engine in status["engines"]:
+        keys = {"ip", "name", "status", "reason", "details", "pipeline_statuses", "model_statuses"}
+        assert set(engine) == keys
+        assert engine["pipeline_statuses"] == {"pipelines": [{"id": name, "status": "Running"}]}
+        (model,) = engine["model_statuses"]["models"]
+        assert model["name"] == name and model["status"] == "Running"
+    (balancer,) = status["engine_lbs"]
+    assert set(balancer) == {"ip", "name", "status", "reason", "details"}
+
+    pipeline = api.post("/v1/api/pipelines/get", {"pipeline_id": deployment.pipeline})
+    document = pipeline["deployment"]
+    assert document["id"] == deployment.id and document["deployed"]
+    assert document["url"] == deployment.path
+    assert document["engine_config"]["engine"]["replicas"] == 2
+    assert pipeline["versions"][0]["deployed"]
+    assert pipeline["versions"][0]["model_config_ids"] == document["model_config_ids"]
+
+    deployment.undeploy()
+    pipeline = api.post("/v1/api/pipelines/get", {"pipeline_id": deployment.pipeline})
+    assert not pipeline["deployment"]["deployed"]
+    assert not pipeline["versions"][0]["deployed"]
+    api.post("/v1/api/pipelines/undeploy", {"deployment_id": deployment.id})
+
+
+def test_redeploy_keeps_the_deployment(api):
+    name = unique("again")
+    before = api.deploy(name, DOUBLE)
+    assert first(before) == [2, 4, 6]
+    after = api.deploy(name, TRIPLE, wait=False)
+    assert after.id == before.id
+    wait_until(lambda: first(after) == [3, 6, 9], what="the second version")
+    after.undeploy()
+    with pytest.raises(ApiError) as gone:
+        after.infer([{"tensor": [1, 2, 3]}])
+    assert gone.value.status == 404
+    third = api.deploy(name, DOUBLE)
+    assert third.id == before.id
+    assert first(third) == [2, 4, 6]
+    third.undeploy()
+
+
+def test_replicas_of_zero_serve_nothing(api):
+    deployment = api.deploy(unique("none"), DOUBLE, replicas=0, wait=False)
+    assert deployment.status()["engines"] == []
+    deployment.undeploy()
+
+
+def test_a_model_that_the_runtime_refuses_shows_why(api):
+    # Passes the inspection of the file, but Add has two inputs.
+    wrong = models.build(
+        [models.helper.make_node("Add", ["tensor"], ["result"])],
+        [("tensor", "float32", (3,))],
+        [("result", "float32", (3,))],
+    )
+    deployment = api.deploy(unique("wrong"), wrong, wait=False)
+    status = wait_until(
+        lambda: (s := deployment.status()) and s["status"] == "Error" and s, what="the error in the status"
+    )
+    assert "Add" in json.dumps(status)
+    deployment.undeploy()
+
+
+def test_restart_serves_again(joey):
+    api = Api(joey.url)
+    kept = api.deploy(unique("kept"), DOUBLE)
+    ended = api.deploy(unique("ended"), DOUBLE)
+    ended.undeploy()
+    assert joey.stop() == 0
+    assert joey.engines() == []
+    joey.start()
+    wait_until(lambda: kept.status()["status"] == "Running", what="the deployment after the restart")
+    assert first(kept) == [2, 4, 6]
+    assert (
+        ended.api.http.post(
+            "/v1/api/status/get_deployment", json={"name": f"{ended.name}-{ended.id}"}
+        ).status_code
+        == 404
+    )
+    api.close()
+
+
+def test_killed_server_serves_again_and_leaves_no_engine_behind(joey):
+    api = Api(joey.url)
+    kept = api.deploy(unique("kept"), DOUBLE, replicas=2)
+    joey.kill()
+    joey.start()
+    wait_until(lambda: kept.status()["status"] == "Running", what="the deployment after the kill")
+    assert first(kept) == [2, 4, 6]
+    wait_until(lambda: len(joey.engines()) == 2, what="two engines, no more")
+    kept.undeploy()
+    wait_until(lambda: joey.engines() == [], what="the end of all engines")
+    api.close()
+
+
+@pytest.mark.parametrize("action", ["deploy", "undeploy"])
+def test_kill_amid_deploys_is_consistent(joey, action):
+    api = Api(joey.url)
+    names = [unique(f"k{i}") for i in range(4)]
+    versions = [api.upload(name, DOUBLE) for name in names]
+    deployments = {}
+    if action == "undeploy":
+        deployments = {
+            name: api.deploy_versions(name, [v], [], wait=False) for name, v in zip(names, versions)
+        }
+    answered = threading.Event()
+    done = []
+
+    def change():
+        client = Api(joey.url)
+        try:
+            for name, version in zip(names, versions):
+                if action == "deploy":
+                    client.deploy_versions(name, [version], [], wait=False)
+                else:
+                    client.post("/v1/api/pipelines/undeploy", {"deployment_id": deployments[name].id})
+                done.append(name)
+                answered.set()
+        except Exception:
+            pass  # the server is gone
+        finally:
+            client.close()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    assert answered.wait(60)
+    joey.kill()
+    thread.join()
+    joey.start()
+    pipelines = api.post("/v1/api/pipelines/list", {})["pipelines"]
+    running = {p["name"] for p in pipelines if p["deployment"] and p["deployment"]["deployed"]}
+    if action == "deploy":
+        assert set(done) <= running
+    else:
+        assert running.isdisjoint(done)
+    for pipeline in pipelines:
+        if pipeline["name"] not in running:
+            continue
+        key = f"{pipeline['name']}-{pipeline['deployment']['id']}"
+        wait_until(
+            lambda key=key: api.post("/v1/api/status/get_deployment", {"name": key})["status"] == "Running",
+            what=key,
+        )
+    wait_until(lambda: len(joey.engines()) == len(running), what="an engine for each deployment, no more")
+    api.close()
