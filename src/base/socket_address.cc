@@ -1,5 +1,7 @@
 #include "base/socket_address.h"
 
+#include <arpa/inet.h>
+
 #include <charconv>
 
 namespace joey {
@@ -10,7 +12,10 @@ std::string HostPort::ToString() const {
 }
 
 bool HostPort::IsLoopback() const {
-  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+  // Only real addresses: "127.0.0.1.example" is a name that may lead anywhere.
+  in_addr address;
+  return host == "localhost" || host == "::1" ||
+         (host.rfind("127.", 0) == 0 && ::inet_pton(AF_INET, host.c_str(), &address) == 1);
 }
 
 Result<HostPort> ParseHostPort(std::string_view text) {

@@ -20,7 +20,6 @@ using asio::awaitable;
 
 namespace {
 
-
 void AppendNumber(std::string& out, std::uint64_t value) {
   char digits[20];
   int count = 0;
@@ -36,7 +35,6 @@ Status BodyTooLarge(std::size_t bytes_max) {
           "the request body is larger than " + std::to_string(bytes_max) + " bytes",
           "send fewer rows per request, or Arrow instead of JSON"};
 }
-
 
 }  // namespace
 
@@ -65,14 +63,17 @@ awaitable<void> Connection::Run() {
 awaitable<bool> Connection::ReadHead() {
   std::size_t searched = 0;
   std::size_t size = 0;
-  while ((size = FindHeadEnd(stream_.buffered(), searched)) == 0) {
-    if (stream_.buffered().size() >= limits::kHeaderBytesMax) {
+  while (true) {
+    size = FindHeadEnd(stream_.buffered(), searched);
+    const std::size_t known = size == 0 ? stream_.buffered().size() : size;
+    if (known > limits::kHeaderBytesMax) {
       co_await Refuse(InvalidArgument("the request head is larger than " +
                                       std::to_string(limits::kHeaderBytesMax) + " bytes"),
                       431);
       co_await Linger();
       co_return false;
     }
+    if (size != 0) break;
     if (!stream_.buffered().empty() && idle_) {
       idle_ = false;
       stream_.ExpireIn(limits::kHeaderSecondsMax);
@@ -92,7 +93,7 @@ awaitable<bool> Connection::ReadHead() {
   head_ = Head();
   Status parsed = ParseRequestHead(request_.head, head_);
   if (!parsed.ok()) {
-    co_await Refuse(parsed);
+    co_await Refuse(parsed, parsed.code() == Code::kResourceExhausted ? 431 : 0);
     co_return false;
   }
   request_.method = head_.method;

@@ -1,7 +1,9 @@
 #include "http/parser.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <string>
 
 #include "base/limits.h"
 
@@ -71,7 +73,10 @@ Status ParseFields(std::string_view rest, Head& out) {
     std::string_view name = line.substr(0, colon);
     std::string_view value = Trim(line.substr(colon + 1));
     if (!IsFieldValue(value)) return BadHead("a header value has control characters");
-    if (out.headers.size() == limits::kHeaderCountMax) return BadHead("too many headers");
+    if (out.headers.size() == limits::kHeaderCountMax) {
+      return {Code::kResourceExhausted,
+              "more than " + std::to_string(limits::kHeaderCountMax) + " header fields"};
+    }
     out.headers.emplace_back(name, value);
     switch (name.size()) {
       case 6:
@@ -142,7 +147,14 @@ Status ParseRequestHead(std::string_view head, Head& out) {
   } else {
     return BadHead("only HTTP/1.1 and HTTP/1.0 are spoken");
   }
-  return ParseFields(head.substr(end + 2), out);
+  JOEY_RETURN_IF_ERROR(ParseFields(head.substr(end + 2), out));
+  const auto hosts = std::count_if(out.headers.begin(), out.headers.end(), [](const auto& field) {
+    return EqualsIgnoreCase(field.first, "host");
+  });
+  if (hosts > 1 || (hosts == 0 && version == "HTTP/1.1")) {
+    return BadHead("a request has exactly one Host");
+  }
+  return {};
 }
 
 Status ParseResponseHead(std::string_view head, Head& out) {

@@ -31,7 +31,8 @@ struct Head {
 };
 
 // `head` is everything up to and with the empty line. An error carries the HTTP meaning in its
-// code: kInvalidArgument (400), kUnimplemented (501, unknown transfer coding).
+// code: kInvalidArgument (400), kResourceExhausted (431, too many fields), kUnimplemented (501,
+// unknown transfer coding).
 Status ParseRequestHead(std::string_view head, Head& out);
 Status ParseResponseHead(std::string_view head, Head& out);
 
