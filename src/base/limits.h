@@ -54,6 +54,12 @@ inline constexpr int kComputeQueueMax = 1024;  // requests waiting for or on com
 inline constexpr int kDrainSecondsMax = 30;    // for running requests at shutdown
 inline constexpr int kLogFlushSecondsMax = 5;  // to hand logs over at shutdown
 
+// Local deployer
+inline constexpr int kEngineStartSecondsMax = 120;  // from its start until an engine is ready
+inline constexpr std::uintmax_t kEngineLogBytesMax = 16 << 20;  // then engine.log is rotated
+inline constexpr int kOrphanSecondsMax = 600;        // an engine outlives a killed joey serve
+inline constexpr int kSpoolRecoverySecondsMax = 30;  // to ship one spool of an ended engine
+
 // Gateway
 inline constexpr std::size_t kGatewayBufferedBodyBytesMax = 64 * 1024;  // sent with its head
 inline constexpr std::size_t kGatewayIdleConnectionsMax = 256;          // per engine and I/O thread

@@ -4,11 +4,14 @@
 #include <signal.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/files.h"
 #include "base/limits.h"
+#include "base/process.h"
 #include "engine/engine.h"
 
 namespace joey::cli {
@@ -26,16 +29,20 @@ struct EngineArguments {
 int Fail(const EngineArguments& arguments, const Status& status) {
   spdlog::error("{}", status.ToString());
   if (!arguments.ready_file.empty()) {
-    nlohmann::json document = {{"error", CodeName(status.code())},
-                               {"message", status.message()},
-                               {"hint", status.hint()}};
+    nlohmann::json document = {
+        {"error", CodeName(status.code())}, {"message", status.message()}, {"hint", status.hint()}};
     Status written = WriteFileAtomically(arguments.ready_file + ".error", document.dump());
     if (!written.ok()) spdlog::error("{}", written.ToString());
   }
   return kExitFailed;
 }
 
-Result<std::unique_ptr<engine::Engine>> StartEngine(const EngineArguments& arguments) {
+struct RunningEngine {
+  std::unique_ptr<engine::Engine> engine;
+  std::string owner_pid_file;
+};
+
+Result<RunningEngine> StartEngine(const EngineArguments& arguments) {
   JOEY_ASSIGN_OR_RETURN(HostPort listen, ParseHostPort(arguments.listen));
   if (!listen.IsLoopback()) {
     return FailedPrecondition("an engine has no login and listens on loopback addresses only",
@@ -44,12 +51,41 @@ Result<std::unique_ptr<engine::Engine>> StartEngine(const EngineArguments& argum
   JOEY_ASSIGN_OR_RETURN(std::string text,
                         ReadFile(arguments.deployment, limits::kControlBodyBytesMax));
   JOEY_ASSIGN_OR_RETURN(DeploymentDocument document, ParseDeploymentDocument(text));
-  JOEY_ASSIGN_OR_RETURN(auto engine, engine::Engine::Start(std::move(document), listen));
+  RunningEngine running;
+  running.owner_pid_file = document.owner_pid_file;
+  JOEY_ASSIGN_OR_RETURN(running.engine, engine::Engine::Start(std::move(document), listen));
   if (!arguments.ready_file.empty()) {
     JOEY_RETURN_IF_ERROR(
-        WriteFileAtomically(arguments.ready_file, engine->address().ToString()));
+        WriteFileAtomically(arguments.ready_file, running.engine->address().ToString()));
   }
-  return engine;
+  return running;
+}
+
+// Whether the process that the file names ("pid start-time") lives.
+bool OwnerLives(const std::string& pid_file) {
+  Result<std::string> text = ReadFile(pid_file, 256);
+  if (!text.ok()) return false;
+  std::istringstream words(*text);
+  pid_t pid = 0;
+  std::uint64_t ticks = 0;
+  return (words >> pid >> ticks) && ProcessStartTicks(pid) == ticks;
+}
+
+// Returns on SIGTERM or SIGINT, or when nobody has owned this engine for too long: a joey serve
+// that was killed is expected back, but an engine must not run for ever without one.
+void WaitForTheEnd(const sigset_t& signals, const std::string& owner_pid_file) {
+  constexpr timespec kCheckEvery{5, 0};
+  auto owned = std::chrono::steady_clock::now();
+  for (;;) {
+    if (::sigtimedwait(&signals, nullptr, &kCheckEvery) > 0) return;
+    auto now = std::chrono::steady_clock::now();
+    if (owner_pid_file.empty() || OwnerLives(owner_pid_file)) {
+      owned = now;
+    } else if (now - owned > std::chrono::seconds(limits::kOrphanSecondsMax)) {
+      spdlog::warn("joey serve is gone and did not come back: this engine ends");
+      return;
+    }
+  }
 }
 
 int RunEngine(const EngineArguments& arguments) {
@@ -60,13 +96,12 @@ int RunEngine(const EngineArguments& arguments) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  Result<std::unique_ptr<engine::Engine>> engine = StartEngine(arguments);
-  if (!engine.ok()) return Fail(arguments, engine.status());
-  fmt::print("joey engine listens on http://{}\n", (*engine)->address().ToString());
+  Result<RunningEngine> running = StartEngine(arguments);
+  if (!running.ok()) return Fail(arguments, running.status());
+  fmt::print("joey engine listens on http://{}\n", running->engine->address().ToString());
   std::fflush(stdout);
-  int signal = 0;
-  sigwait(&signals, &signal);
-  (*engine)->Drain();
+  WaitForTheEnd(signals, running->owner_pid_file);
+  running->engine->Drain();
   return 0;
 }
 
@@ -75,8 +110,7 @@ int RunEngine(const EngineArguments& arguments) {
 void AddEngineCommand(CLI::App& app) {
   auto arguments = std::make_shared<EngineArguments>();
   CLI::App* command = app.add_subcommand("engine", "Run one replica of a deployment");
-  command->add_option("--deployment", arguments->deployment, "The deployment document")
-      ->required();
+  command->add_option("--deployment", arguments->deployment, "The deployment document")->required();
   command->add_option("--listen", arguments->listen, "HOST:PORT; port 0 takes any free one")
       ->capture_default_str();
   command->add_option("--ready-file", arguments->ready_file,

@@ -10,26 +10,10 @@
 #include "base/files.h"
 #include "base/limits.h"
 #include "cli/version.h"
+#include "deploy/local_deployer.h"
 #include "store/schema.h"
 
 namespace joey::cli {
-namespace {
-
-class NoDeployer : public deploy::Deployer {
- public:
-  Status Apply(deploy::DeploymentSpec) override {
-    return {Code::kUnimplemented, "this build cannot start engines"};
-  }
-  Status Remove(std::int64_t) override { return {}; }
-  std::optional<deploy::DeploymentStatus> GetStatus(std::int64_t) const override { return {}; }
-  std::shared_ptr<const deploy::Route> FindRoute(std::string_view) const override { return {}; }
-  deploy::MachineResources resources() const override {
-    return {static_cast<double>(std::thread::hardware_concurrency()), std::int64_t{1} << 34};
-  }
-};
-
-}  // namespace
-
 Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const ServeOptions& options) {
   JOEY_ASSIGN_OR_RETURN(const HostPort listen, ParseHostPort(options.listen));
   if (!listen.IsLoopback()) {
@@ -58,7 +42,13 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   settings.check_column = options.check_column;
   settings.log_address_file = data_->address_file();
   JOEY_ASSIGN_OR_RETURN(settings.log_token, data_->IngestToken());
-  deployer_ = std::make_unique<NoDeployer>();
+  spool_recovery_ = std::make_unique<SpoolRecovery>(settings.log_address_file, settings.log_token);
+  deployer_ = deploy::MakeLocalDeployer(
+      {.run_directory = data_->run(),
+       .spool_directory = data_->spool(),
+       .on_spool_left = [recovery = spool_recovery_.get()](std::string directory) {
+         recovery->Add(std::move(directory));
+       }});
   workspaces_ = std::make_unique<control::Workspaces>(*database_);
   models_ = std::make_unique<control::Models>(*database_, *model_files_);
   pipelines_ = std::make_unique<control::Pipelines>(*database_);
@@ -98,6 +88,9 @@ Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options
 
 void ServerProcess::Stop() {
   if (server_ == nullptr) return;
+  // Engines first: their last logs come to this server, and its last inferences go to them.
+  deployer_->Shutdown();
+  spool_recovery_->Stop();
   server_->Drain(limits::kServeDrainSecondsMax);
   ::unlink(data_->address_file().c_str());
   server_->Stop();

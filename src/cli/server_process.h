@@ -6,6 +6,7 @@
 
 #include "api/api.h"
 #include "base/socket_address.h"
+#include "cli/spool_recovery.h"
 #include "control/deployments.h"
 #include "control/models.h"
 #include "control/pipelines.h"
@@ -49,6 +50,7 @@ class ServerProcess {
   std::unique_ptr<DataDirectory> data_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<ModelFiles> model_files_;
+  std::unique_ptr<SpoolRecovery> spool_recovery_;
   std::unique_ptr<deploy::Deployer> deployer_;
   std::unique_ptr<control::Workspaces> workspaces_;
   std::unique_ptr<control::Models> models_;

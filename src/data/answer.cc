@@ -67,15 +67,17 @@ class JsonRowWriter {
       for (const Cell& cell : row_) {
         out += cell.before;
         if (cell.is_text) {
-          auto index = static_cast<std::size_t>(row) * static_cast<std::size_t>(record_.in->num_columns()) +
-                       static_cast<std::size_t>(cell.column);
+          auto index =
+              static_cast<std::size_t>(row) * static_cast<std::size_t>(record_.in->num_columns()) +
+              static_cast<std::size_t>(cell.column);
           out += cells_[index];
         } else {
           AppendJsonValue(out, *cell.data, row);
         }
       }
       out += tail_;
-      if (row == 0) out.reserve((out.size() + out.size() / 8 + 16) * static_cast<std::size_t>(record_.rows));
+      if (row == 0)
+        out.reserve((out.size() + out.size() / 8 + 16) * static_cast<std::size_t>(record_.rows));
     }
     out += ']';
     return out;
@@ -184,11 +186,12 @@ std::shared_ptr<arrow::Array> RepeatElapsed(const std::vector<std::uint64_t>& el
                                             std::int64_t rows) {
   std::vector<std::uint64_t> values;
   values.reserve(elapsed.size() * static_cast<std::size_t>(rows));
-  for (std::int64_t i = 0; i < rows; ++i) values.insert(values.end(), elapsed.begin(), elapsed.end());
+  for (std::int64_t i = 0; i < rows; ++i)
+    values.insert(values.end(), elapsed.begin(), elapsed.end());
   auto count = static_cast<std::int64_t>(values.size());
-  return ListsOf(std::make_shared<arrow::UInt64Array>(
-                     count, arrow::Buffer::FromVector(std::move(values))),
-                 static_cast<std::int64_t>(elapsed.size()), rows);
+  return ListsOf(
+      std::make_shared<arrow::UInt64Array>(count, arrow::Buffer::FromVector(std::move(values))),
+      static_cast<std::int64_t>(elapsed.size()), rows);
 }
 
 class TableBuilder {

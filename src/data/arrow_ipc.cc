@@ -48,9 +48,9 @@ Status Broken(const arrow::Status& status) {
 
 Status CheckType(const std::string& column, const arrow::DataType& type, int depth) {
   if (depth > limits::kJsonDepthMax) {
-    return InvalidArgument("column '" + column + "' is nested deeper than " +
-                               std::to_string(limits::kJsonDepthMax),
-                           "a tensor has one list for each of its dimensions");
+    return InvalidArgument(
+        "column '" + column + "' is nested deeper than " + std::to_string(limits::kJsonDepthMax),
+        "a tensor has one list for each of its dimensions");
   }
   switch (type.id()) {
     case arrow::Type::HALF_FLOAT:
@@ -66,10 +66,12 @@ Status CheckType(const std::string& column, const arrow::DataType& type, int dep
     case arrow::Type::UINT64:
     case arrow::Type::BOOL:
     case arrow::Type::STRING:
-    case arrow::Type::LARGE_STRING: return {};
+    case arrow::Type::LARGE_STRING:
+      return {};
     case arrow::Type::LIST:
     case arrow::Type::LARGE_LIST:
-    case arrow::Type::FIXED_SIZE_LIST: return CheckType(column, *type.field(0)->type(), depth + 1);
+    case arrow::Type::FIXED_SIZE_LIST:
+      return CheckType(column, *type.field(0)->type(), depth + 1);
     case arrow::Type::TIMESTAMP:
     case arrow::Type::DATE32:
     case arrow::Type::DATE64:
@@ -91,7 +93,8 @@ bool HasNulls(const arrow::ArrayData& data) {
 }
 
 Status CheckSchema(const arrow::Schema& schema) {
-  if (schema.num_fields() == 0) return InvalidArgument("the table has no columns", std::string(kHint));
+  if (schema.num_fields() == 0)
+    return InvalidArgument("the table has no columns", std::string(kHint));
   if (schema.num_fields() > static_cast<int>(limits::kColumnsMax)) {
     return InvalidArgument("more than " + std::to_string(limits::kColumnsMax) + " columns",
                            "put the values of one tensor into one column of lists");

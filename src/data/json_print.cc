@@ -20,7 +20,8 @@ void AppendFloat(std::string& out, T value) {
   char text[40];
   char* end = std::to_chars(text, text + sizeof text - 2, value).ptr;
   bool integral = true;
-  for (const char* c = text; c != end; ++c) integral = integral && (*c == '-' || (*c >= '0' && *c <= '9'));
+  for (const char* c = text; c != end; ++c)
+    integral = integral && (*c == '-' || (*c >= '0' && *c <= '9'));
   if (integral) {
     *end++ = '.';
     *end++ = '0';
@@ -58,7 +59,8 @@ std::string_view StringAt(const arrow::ArrayData& data, std::int64_t index) {
   const Offset* offsets = data.GetValues<Offset>(1);
   if (data.buffers[2] == nullptr) return {};
   const char* characters = reinterpret_cast<const char*>(data.buffers[2]->data());
-  return {characters + offsets[index], static_cast<std::size_t>(offsets[index + 1] - offsets[index])};
+  return {characters + offsets[index],
+          static_cast<std::size_t>(offsets[index + 1] - offsets[index])};
 }
 
 }  // namespace
@@ -69,11 +71,21 @@ void AppendJsonString(std::string& out, std::string_view text) {
   for (char c : text) {
     auto byte = static_cast<unsigned char>(c);
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (byte < 0x20) {
           out += "\\u00";
@@ -93,26 +105,38 @@ void AppendJsonFloat(std::string& out, double value) { AppendFloat(out, value); 
 
 void AppendJsonValue(std::string& out, const arrow::ArrayData& data, std::int64_t index) {
   switch (data.type->id()) {
-    case arrow::Type::FLOAT: return AppendFloat(out, data.GetValues<float>(1)[index]);
-    case arrow::Type::DOUBLE: return AppendFloat(out, data.GetValues<double>(1)[index]);
+    case arrow::Type::FLOAT:
+      return AppendFloat(out, data.GetValues<float>(1)[index]);
+    case arrow::Type::DOUBLE:
+      return AppendFloat(out, data.GetValues<double>(1)[index]);
     case arrow::Type::HALF_FLOAT:
       return AppendFloat(
           out, arrow::util::Float16::FromBits(data.GetValues<std::uint16_t>(1)[index]).ToFloat());
-    case arrow::Type::INT8: return AppendInteger(out, int{data.GetValues<std::int8_t>(1)[index]});
-    case arrow::Type::INT16: return AppendInteger(out, data.GetValues<std::int16_t>(1)[index]);
-    case arrow::Type::INT32: return AppendInteger(out, data.GetValues<std::int32_t>(1)[index]);
-    case arrow::Type::INT64: return AppendInteger(out, data.GetValues<std::int64_t>(1)[index]);
-    case arrow::Type::UINT8: return AppendInteger(out, int{data.GetValues<std::uint8_t>(1)[index]});
-    case arrow::Type::UINT16: return AppendInteger(out, data.GetValues<std::uint16_t>(1)[index]);
-    case arrow::Type::UINT32: return AppendInteger(out, data.GetValues<std::uint32_t>(1)[index]);
-    case arrow::Type::UINT64: return AppendInteger(out, data.GetValues<std::uint64_t>(1)[index]);
+    case arrow::Type::INT8:
+      return AppendInteger(out, int{data.GetValues<std::int8_t>(1)[index]});
+    case arrow::Type::INT16:
+      return AppendInteger(out, data.GetValues<std::int16_t>(1)[index]);
+    case arrow::Type::INT32:
+      return AppendInteger(out, data.GetValues<std::int32_t>(1)[index]);
+    case arrow::Type::INT64:
+      return AppendInteger(out, data.GetValues<std::int64_t>(1)[index]);
+    case arrow::Type::UINT8:
+      return AppendInteger(out, int{data.GetValues<std::uint8_t>(1)[index]});
+    case arrow::Type::UINT16:
+      return AppendInteger(out, data.GetValues<std::uint16_t>(1)[index]);
+    case arrow::Type::UINT32:
+      return AppendInteger(out, data.GetValues<std::uint32_t>(1)[index]);
+    case arrow::Type::UINT64:
+      return AppendInteger(out, data.GetValues<std::uint64_t>(1)[index]);
     case arrow::Type::BOOL: {
       std::int64_t at = data.offset + index;
       out += (data.buffers[1]->data()[at / 8] >> (at % 8)) & 1 ? "true" : "false";
       return;
     }
-    case arrow::Type::STRING: return AppendJsonString(out, StringAt<std::int32_t>(data, index));
-    case arrow::Type::LARGE_STRING: return AppendJsonString(out, StringAt<std::int64_t>(data, index));
+    case arrow::Type::STRING:
+      return AppendJsonString(out, StringAt<std::int32_t>(data, index));
+    case arrow::Type::LARGE_STRING:
+      return AppendJsonString(out, StringAt<std::int64_t>(data, index));
     case arrow::Type::LIST: {
       const std::int32_t* offsets = data.GetValues<std::int32_t>(1);
       return AppendList(out, *data.child_data[0], offsets[index], offsets[index + 1]);
@@ -137,7 +161,8 @@ void AppendJsonValue(std::string& out, const arrow::ArrayData& data, std::int64_
       out += '}';
       return;
     }
-    default: out += "null";  // DecodeArrow() lets no other type in
+    default:
+      out += "null";  // DecodeArrow() lets no other type in
   }
 }
 

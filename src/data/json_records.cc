@@ -20,24 +20,36 @@ constexpr std::size_t kParserBytesKept = 16 << 20;
 
 std::string_view KindName(JsonKind kind) {
   switch (kind) {
-    case JsonKind::kDouble: return "numbers";
-    case JsonKind::kInt64: return "integers";
-    case JsonKind::kUInt64: return "unsigned integers";
-    case JsonKind::kBool: return "true or false";
-    case JsonKind::kString: return "strings";
-    case JsonKind::kAny: break;
+    case JsonKind::kDouble:
+      return "numbers";
+    case JsonKind::kInt64:
+      return "integers";
+    case JsonKind::kUInt64:
+      return "unsigned integers";
+    case JsonKind::kBool:
+      return "true or false";
+    case JsonKind::kString:
+      return "strings";
+    case JsonKind::kAny:
+      break;
   }
   return "values";
 }
 
 std::string_view JsonTypeName(od::json_type type) {
   switch (type) {
-    case od::json_type::array: return "a list";
-    case od::json_type::object: return "an object";
-    case od::json_type::number: return "a number";
-    case od::json_type::string: return "a string";
-    case od::json_type::boolean: return "true or false";
-    case od::json_type::null: return "null";
+    case od::json_type::array:
+      return "a list";
+    case od::json_type::object:
+      return "an object";
+    case od::json_type::number:
+      return "a number";
+    case od::json_type::string:
+      return "a string";
+    case od::json_type::boolean:
+      return "true or false";
+    case od::json_type::null:
+      return "null";
   }
   return "something else";
 }
@@ -81,8 +93,9 @@ class Column {
         std::move(hint));
   }
   Status Malformed() const {
-    return Problem("malformed JSON",
-                   "JSON has no NaN or Infinity, and strings must be valid Unicode; Arrow carries both");
+    return Problem(
+        "malformed JSON",
+        "JSON has no NaN or Infinity, and strings must be valid Unicode; Arrow carries both");
   }
   Status BadNumber() const {
     return Problem("the number is out of range or malformed",
@@ -98,9 +111,9 @@ class Column {
       return Problem("objects are not accepted as values",
                      "use numbers, booleans, strings, or lists of these");
     }
-    return Problem("expected " + std::string(KindName(kind_)) + ", found " +
-                       std::string(JsonTypeName(found)),
-                   "all values of one column must have the same type and the same nesting");
+    return Problem(
+        "expected " + std::string(KindName(kind_)) + ", found " + std::string(JsonTypeName(found)),
+        "all values of one column must have the same type and the same nesting");
   }
   Status Unequal() const {
     return Problem("the nesting of lists differs within the column",
@@ -148,7 +161,8 @@ class Column {
       }
     }
     std::int64_t end = levels_[depth].back() + count;
-    if (end > INT32_MAX) return Problem("the column has more than 2^31 values", "send fewer rows at once");
+    if (end > INT32_MAX)
+      return Problem("the column has more than 2^31 values", "send fewer rows at once");
     levels_[depth].push_back(static_cast<std::int32_t>(end));
     return {};
   }
@@ -165,7 +179,8 @@ class Column {
         doubles_.push_back(number);
         return {};
       }
-      case JsonKind::kInt64: return AddInteger(value, type);
+      case JsonKind::kInt64:
+        return AddInteger(value, type);
       case JsonKind::kUInt64: {
         std::uint64_t number;
         if (type != od::json_type::number) return Wrong(type);
@@ -190,12 +205,14 @@ class Column {
         std::string_view text;
         if (type != od::json_type::string) return Wrong(type);
         if (value.get_string().get(text) != simdjson::SUCCESS) return Malformed();
-        if (characters_.size() + text.size() > INT32_MAX) return Problem("more than 2 GiB of text", "send fewer rows at once");
+        if (characters_.size() + text.size() > INT32_MAX)
+          return Problem("more than 2 GiB of text", "send fewer rows at once");
         characters_.append(text);
         string_ends_.push_back(static_cast<std::int32_t>(characters_.size()));
         return {};
       }
-      case JsonKind::kAny: break;
+      case JsonKind::kAny:
+        break;
     }
     return Wrong(type);
   }
@@ -242,17 +259,19 @@ class Column {
   std::shared_ptr<arrow::Array> FinishLeaves() {
     const auto make = [](std::shared_ptr<arrow::DataType> type, auto& values) {
       auto length = static_cast<std::int64_t>(values.size());
-      auto data = arrow::ArrayData::Make(std::move(type), length,
-                                         {nullptr, arrow::Buffer::FromVector(std::move(values))}, 0);
+      auto data = arrow::ArrayData::Make(
+          std::move(type), length, {nullptr, arrow::Buffer::FromVector(std::move(values))}, 0);
       return arrow::MakeArray(data);
     };
     switch (kind_) {
-      case JsonKind::kInt64: return make(arrow::int64(), integers_);
-      case JsonKind::kUInt64: return make(arrow::uint64(), unsigned_);
+      case JsonKind::kInt64:
+        return make(arrow::int64(), integers_);
+      case JsonKind::kUInt64:
+        return make(arrow::uint64(), unsigned_);
       case JsonKind::kBool:
-        return arrow::MakeArray(arrow::ArrayData::Make(
-            arrow::boolean(), static_cast<std::int64_t>(bool_count_),
-            {nullptr, arrow::Buffer::FromVector(std::move(bits_))}, 0));
+        return arrow::MakeArray(
+            arrow::ArrayData::Make(arrow::boolean(), static_cast<std::int64_t>(bool_count_),
+                                   {nullptr, arrow::Buffer::FromVector(std::move(bits_))}, 0));
       case JsonKind::kString: {
         auto length = static_cast<std::int64_t>(string_ends_.size()) - 1;
         return std::make_shared<arrow::StringArray>(
@@ -260,7 +279,8 @@ class Column {
             arrow::Buffer::FromString(std::move(characters_)));
       }
       case JsonKind::kDouble:
-      case JsonKind::kAny: break;  // a column of empty lists only
+      case JsonKind::kAny:
+        break;  // a column of empty lists only
     }
     return make(arrow::float64(), doubles_);
   }
@@ -295,9 +315,9 @@ class Reader {
       }
       Column& column = columns_[index];
       if (column.rows() != static_cast<std::size_t>(row)) {
-        return InvalidArgument("row " + std::to_string(row) + " has the key '" + column.name() +
-                               "' twice",
-                               "give every key of a record once");
+        return InvalidArgument(
+            "row " + std::to_string(row) + " has the key '" + column.name() + "' twice",
+            "give every key of a record once");
       }
       od::value value;
       if (field.value().get(value) != simdjson::SUCCESS) return Malformed(row);
@@ -415,7 +435,8 @@ Result<JsonRecords> Parse(od::parser& parser, std::string_view text,
     }
     ++rows;
   }
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) return NotRecords("there is text after the array, or it does not end");
+  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
+    return NotRecords("there is text after the array, or it does not end");
   if (rows == 0) return InvalidArgument("the request has no rows", "send at least one record");
   return reader.Finish(rows);
 }

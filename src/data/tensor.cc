@@ -15,8 +15,8 @@ namespace {
 
 // Storage for converted values, 64-byte aligned.
 std::shared_ptr<char> Allocate(std::size_t bytes) {
-  auto* raw = static_cast<char*>(::operator new(bytes + 64, std::align_val_t{64}));
-  return {raw, [](char* p) { ::operator delete(p, std::align_val_t{64}); }};
+  auto* raw = static_cast<char*>(::operator new (bytes + 64, std::align_val_t{64}));
+  return {raw, [](char* p) { ::operator delete (p, std::align_val_t{64}); }};
 }
 
 std::uint16_t FloatToBFloat16(float value) {
@@ -34,17 +34,38 @@ float BFloat16ToFloat(std::uint16_t value) {
 template <typename F>
 bool VisitNumeric(arrow::Type::type type, F&& f) {
   switch (type) {
-    case arrow::Type::INT8: f(std::int8_t{}); return true;
-    case arrow::Type::INT16: f(std::int16_t{}); return true;
-    case arrow::Type::INT32: f(std::int32_t{}); return true;
-    case arrow::Type::INT64: f(std::int64_t{}); return true;
-    case arrow::Type::UINT8: f(std::uint8_t{}); return true;
-    case arrow::Type::UINT16: f(std::uint16_t{}); return true;
-    case arrow::Type::UINT32: f(std::uint32_t{}); return true;
-    case arrow::Type::UINT64: f(std::uint64_t{}); return true;
-    case arrow::Type::FLOAT: f(float{}); return true;
-    case arrow::Type::DOUBLE: f(double{}); return true;
-    default: return false;
+    case arrow::Type::INT8:
+      f(std::int8_t{});
+      return true;
+    case arrow::Type::INT16:
+      f(std::int16_t{});
+      return true;
+    case arrow::Type::INT32:
+      f(std::int32_t{});
+      return true;
+    case arrow::Type::INT64:
+      f(std::int64_t{});
+      return true;
+    case arrow::Type::UINT8:
+      f(std::uint8_t{});
+      return true;
+    case arrow::Type::UINT16:
+      f(std::uint16_t{});
+      return true;
+    case arrow::Type::UINT32:
+      f(std::uint32_t{});
+      return true;
+    case arrow::Type::UINT64:
+      f(std::uint64_t{});
+      return true;
+    case arrow::Type::FLOAT:
+      f(float{});
+      return true;
+    case arrow::Type::DOUBLE:
+      f(double{});
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -76,7 +97,8 @@ class Binder {
   }
   std::string Expected() const {
     return "the model expects " + std::string(ElementTypeName(input_.type)) + " values of shape " +
-           ShapeText(std::span(input_.shape).subspan(input_.shape.empty() ? 0 : 1)) + " in each row";
+           ShapeText(std::span(input_.shape).subspan(input_.shape.empty() ? 0 : 1)) +
+           " in each row";
   }
 
   // Goes down the list levels, which must be of equal length in every row, to the values.
@@ -86,8 +108,10 @@ class Binder {
                      "give a value in every place; fill missing values first");
     }
     switch (data.type->id()) {
-      case arrow::Type::LIST: return DescendList<std::int32_t>(data, offset, length);
-      case arrow::Type::LARGE_LIST: return DescendList<std::int64_t>(data, offset, length);
+      case arrow::Type::LIST:
+        return DescendList<std::int32_t>(data, offset, length);
+      case arrow::Type::LARGE_LIST:
+        return DescendList<std::int64_t>(data, offset, length);
       case arrow::Type::FIXED_SIZE_LIST: {
         std::int64_t width = static_cast<const arrow::FixedSizeListType&>(*data.type).list_size();
         dims_.push_back(width);
@@ -96,7 +120,8 @@ class Binder {
       }
       case arrow::Type::EXTENSION:
         return Problem("Arrow extension types are not accepted", Expected());
-      default: break;
+      default:
+        break;
     }
     leaves_ = &data;
     leaf_offset_ = offset;
@@ -110,7 +135,8 @@ class Binder {
     std::int64_t width = length == 0 ? 0 : offsets[1] - offsets[0];
     for (std::int64_t i = 1; i < length; ++i) {
       if (offsets[i + 1] - offsets[i] != width) {
-        std::int64_t lists_per_row = std::max<std::int64_t>(1, length / std::max<std::int64_t>(1, dims_[0]));
+        std::int64_t lists_per_row =
+            std::max<std::int64_t>(1, length / std::max<std::int64_t>(1, dims_[0]));
         return Problem("row " + std::to_string(i / lists_per_row) + " has a list of " +
                            std::to_string(offsets[i + 1] - offsets[i]) + " values, row 0 of " +
                            std::to_string(width),
@@ -171,24 +197,34 @@ class Binder {
     }
     switch (input_.type) {
       case ElementType::kFloat16:
-        return Convert<std::uint16_t>([](auto value) {
-          return arrow::util::Float16(static_cast<float>(value)).bits();
-        });
+        return Convert<std::uint16_t>(
+            [](auto value) { return arrow::util::Float16(static_cast<float>(value)).bits(); });
       case ElementType::kBFloat16:
         return Convert<std::uint16_t>(
             [](auto value) { return FloatToBFloat16(static_cast<float>(value)); });
-      case ElementType::kFloat32: return Cast<float>();
-      case ElementType::kFloat64: return Cast<double>();
-      case ElementType::kInt8: return Cast<std::int8_t>();
-      case ElementType::kInt16: return Cast<std::int16_t>();
-      case ElementType::kInt32: return Cast<std::int32_t>();
-      case ElementType::kInt64: return Cast<std::int64_t>();
-      case ElementType::kUInt8: return Cast<std::uint8_t>();
-      case ElementType::kUInt16: return Cast<std::uint16_t>();
-      case ElementType::kUInt32: return Cast<std::uint32_t>();
-      case ElementType::kUInt64: return Cast<std::uint64_t>();
+      case ElementType::kFloat32:
+        return Cast<float>();
+      case ElementType::kFloat64:
+        return Cast<double>();
+      case ElementType::kInt8:
+        return Cast<std::int8_t>();
+      case ElementType::kInt16:
+        return Cast<std::int16_t>();
+      case ElementType::kInt32:
+        return Cast<std::int32_t>();
+      case ElementType::kInt64:
+        return Cast<std::int64_t>();
+      case ElementType::kUInt8:
+        return Cast<std::uint8_t>();
+      case ElementType::kUInt16:
+        return Cast<std::uint16_t>();
+      case ElementType::kUInt32:
+        return Cast<std::uint32_t>();
+      case ElementType::kUInt64:
+        return Cast<std::uint64_t>();
       case ElementType::kBool:
-      case ElementType::kString: break;
+      case ElementType::kString:
+        break;
     }
     return WrongType();
   }
@@ -345,7 +381,8 @@ std::shared_ptr<arrow::Array> TensorValues(Tensor& tensor) {
       for (std::int64_t i = 0; i < count; ++i) values[i] = BFloat16ToFloat(from[i]);
       return make(arrow::float32(), arrow::Buffer::FromVector(std::move(values)));
     }
-    default: break;
+    default:
+      break;
   }
   auto bytes = count * static_cast<std::int64_t>(ElementSize(tensor.type));
   return make(ArrowElementType(tensor.type),

@@ -17,10 +17,10 @@ namespace joey::deploy {
 // What should run. `generation` grows with every deploy of one id.
 struct DeploymentSpec {
   std::int64_t id = 0;
-  std::string deploy_id;      // the name in URLs, "<deploy_id>-<id>"
+  std::string deploy_id;  // the name in URLs, "<deploy_id>-<id>"
   std::string pipeline_name;
   std::int64_t generation = 0;
-  std::string document;       // JSON for the engine; the deployer adds partition and spool directory
+  std::string document;  // JSON for the engine; the deployer adds partition and spool directory
   int replicas = 1;
   double cpus = 0;                // of each replica; 0: all of the machine
   std::int64_t memory_bytes = 0;  // of each replica; 0: no limit
@@ -29,7 +29,7 @@ struct DeploymentSpec {
 // One engine that can be sent requests. Shared between the deployer and the gateway's threads.
 struct Endpoint {
   HostPort address;
-  std::uint64_t id = 0;  // never reused
+  std::uint64_t id = 0;           // never reused
   std::atomic<int> in_flight{0};  // requests the gateway has sent and not yet answered
 };
 
@@ -88,6 +88,9 @@ class Deployer {
   // For the gateway, by "<deploy_id>-<id>"; null for an unknown deployment. Cheap.
   virtual std::shared_ptr<const Route> FindRoute(std::string_view deployment) const = 0;
   virtual MachineResources resources() const = 0;
+  // Takes every deployment out of routing and ends its engines, which answer what is running and
+  // hand their logs over first. Blocks; afterwards Apply() is refused.
+  virtual void Shutdown() = 0;
 };
 
 }  // namespace joey::deploy

@@ -66,19 +66,18 @@ struct Engine::Impl {
     }
     JOEY_ASSIGN_OR_RETURN(pipeline, Pipeline::Make(document, std::move(models)));
     if (document.logs) {
-      JOEY_ASSIGN_OR_RETURN(
-          log, InferenceLog::Make({.spool_directory = document.logs->spool_directory,
-                                   .address_file = document.logs->address_file,
-                                   .token = document.logs->token}));
+      JOEY_ASSIGN_OR_RETURN(log,
+                            InferenceLog::Make({.spool_directory = document.logs->spool_directory,
+                                                .address_file = document.logs->address_file,
+                                                .token = document.logs->token}));
     }
     return {};
   }
 
   void AddRoutes() {
-    server.HandleAsync(
-        "POST", "/pipelines/{name}",
-        [this](http::Request& request) { return HandleInfer(request); },
-        {.body_bytes_max = limits::kInferBodyBytesMax});
+    server.HandleAsync("POST", "/pipelines/{name}",
+                       [this](http::Request& request) { return HandleInfer(request); },
+                       {.body_bytes_max = limits::kInferBodyBytesMax});
     const auto get = [this](std::string_view path, http::Handler handler) {
       server.Handle("GET", path, std::move(handler));
     };
@@ -135,8 +134,8 @@ struct Engine::Impl {
     try {
       response = Infer(request, *pipeline, log.get(), outcome);
     } catch (const std::bad_alloc&) {
-      response = InferError(ResourceExhausted("not enough memory for this request",
-                                              "send fewer rows per request"));
+      response = InferError(
+          ResourceExhausted("not enough memory for this request", "send fewer rows per request"));
     } catch (const std::exception& error) {
       response = InferError(Internal(std::string("the request failed: ") + error.what()));
     }

@@ -28,8 +28,7 @@ Result<Format> InputFormat(const http::Request& request) {
   std::string_view type = request.Header("content-type");
   if (StartsWith(type, kJsonType)) return Format::kJson;
   if (IsArrow(type)) return Format::kArrow;
-  return Status(Code::kUnsupportedMediaType,
-                "Content-Type is '" + std::string(type) + "'",
+  return Status(Code::kUnsupportedMediaType, "Content-Type is '" + std::string(type) + "'",
                 "send application/json with pandas records, or application/vnd.apache.arrow.file");
 }
 
@@ -111,7 +110,8 @@ http::Response Infer(const http::Request& request, const Pipeline& pipeline, Inf
     if (!logged.ok()) return InferError(logged);
   }
   outcome.rows = record->rows;
-  for (std::size_t i = 1; i < record->elapsed_ns.size(); ++i) outcome.run_ns += record->elapsed_ns[i];
+  for (std::size_t i = 1; i < record->elapsed_ns.size(); ++i)
+    outcome.run_ns += record->elapsed_ns[i];
 
   if (OutputFormat(request, *format) == Format::kArrow) return ArrowResponse(*record, options);
   return http::Response::Json(WriteJsonAnswer(*record, cells, options));

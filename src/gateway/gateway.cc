@@ -168,8 +168,9 @@ class Forwarding {
     upstream.ExpireIn(limits::kInferSecondsMax);
     while ((head_size = http::FindHeadEnd(upstream.buffered(), searched)) == 0) {
       const bool more = co_await upstream.Receive();
-      if (!more) co_return Unavailable("the engine stopped while it worked on this request",
-                                       "it is being restarted; send the request again");
+      if (!more)
+        co_return Unavailable("the engine stopped while it worked on this request",
+                              "it is being restarted; send the request again");
     }
     upstream.NeverExpire();
     const std::string head_text(upstream.buffered().substr(0, head_size));
@@ -224,9 +225,9 @@ Gateway::Gateway(const deploy::Deployer& deployer) : deployer_(deployer) {}
 Gateway::~Gateway() = default;
 
 void Gateway::AddRoutes(http::Server& server) {
-  server.HandleStream(
-      "POST", kInferPath, [this](http::Exchange& exchange) { return Forward(exchange); },
-      {.body_bytes_max = limits::kInferBodyBytesMax});
+  server.HandleStream("POST", kInferPath,
+                      [this](http::Exchange& exchange) { return Forward(exchange); },
+                      {.body_bytes_max = limits::kInferBodyBytesMax});
 }
 
 void Gateway::Start(const http::Server& server) {

@@ -22,8 +22,7 @@ namespace {
 // it: afterwards nobody could tell whether the engine has seen the request.
 bool IsQuietAndOpen(Upstream& upstream) {
   char byte = 0;
-  ssize_t count =
-      ::recv(upstream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  ssize_t count = ::recv(upstream.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 

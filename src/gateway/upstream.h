@@ -27,7 +27,8 @@ class UpstreamPool {
   // A new connection; null when the engine does not accept one.
   boost::asio::awaitable<std::unique_ptr<Upstream>> Connect(const deploy::Endpoint& endpoint);
   // Keeps a connection whose last response was read to its end.
-  void GiveBack(const std::shared_ptr<deploy::Endpoint>& endpoint, std::unique_ptr<Upstream> upstream);
+  void GiveBack(const std::shared_ptr<deploy::Endpoint>& endpoint,
+                std::unique_ptr<Upstream> upstream);
 
   // A connection in use is closed by the pool's clock when its stream has Expired().
   void Watch(Upstream& upstream) { busy_.insert(&upstream); }

@@ -49,7 +49,9 @@ class Connection final : public Exchange {
   boost::asio::any_io_executor executor() override { return stream_.socket().get_executor(); }
   int thread_index() const override { return thread_.index; }
   std::optional<std::uint64_t> content_length() const override { return head_.content_length; }
-  boost::asio::awaitable<Result<std::string_view>> ReadBody() override { return stream_.ReadBody(); }
+  boost::asio::awaitable<Result<std::string_view>> ReadBody() override {
+    return stream_.ReadBody();
+  }
   bool body_complete() const override { return stream_.body_complete(); }
   boost::asio::awaitable<Status> Respond(Response response) override;
   boost::asio::awaitable<Status> WriteHead(const Response& head,
@@ -62,7 +64,7 @@ class Connection final : public Exchange {
   boost::asio::awaitable<bool> ReadHead();
   boost::asio::awaitable<Status> ReadWholeBody(std::size_t bytes_max);
   boost::asio::awaitable<Status> SpoolBody(const RouteOptions& options, std::size_t bytes_max);
-  boost::asio::awaitable<void> Serve();    // one request, head already parsed
+  boost::asio::awaitable<void> Serve();  // one request, head already parsed
   boost::asio::awaitable<void> Dispatch(const Route& route);
   boost::asio::awaitable<void> Refuse(const Status& status, int http_status = 0);
   boost::asio::awaitable<Status> Send(Response& response);

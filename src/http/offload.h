@@ -21,10 +21,10 @@ boost::asio::awaitable<Response> Offload(boost::asio::thread_pool& pool, Functio
         auto executor = boost::asio::get_associated_executor(handler);
         boost::asio::post(pool, [executor, function = std::move(function),
                                  handler = std::move(handler)]() mutable {
-          boost::asio::post(executor, [handler = std::move(handler),
-                                       response = function()]() mutable {
-            std::move(handler)(std::move(response));
-          });
+          boost::asio::post(executor,
+                            [handler = std::move(handler), response = function()]() mutable {
+                              std::move(handler)(std::move(response));
+                            });
         });
       },
       boost::asio::use_awaitable);

@@ -56,9 +56,9 @@ Result<DeploymentDocument> ParseDeploymentDocument(std::string_view text) {
   try {
     return Read(json::parse(text));
   } catch (const json::exception& error) {
-    return InvalidArgument(std::string("the deployment document is not as expected: ") +
-                               error.what(),
-                           "docs/rest-api.md describes it");
+    return InvalidArgument(
+        std::string("the deployment document is not as expected: ") + error.what(),
+        "docs/rest-api.md describes it");
   }
 }
 

@@ -40,11 +40,11 @@ struct DeploymentDocument {
   std::string topic;
   std::vector<ModelReference> steps;
   std::vector<ModelEntry> models;
-  double cpus = 0;                 // 0: all of the machine
-  std::int64_t memory_bytes = 0;   // 0: no limit
+  double cpus = 0;                // 0: all of the machine
+  std::int64_t memory_bytes = 0;  // 0: no limit
   CheckColumn check_column = CheckColumn::kAnomaly;
   std::optional<LogSettings> logs;
-  std::string owner_pid_file;      // empty: nobody to outlive
+  std::string owner_pid_file;  // empty: nobody to outlive
 };
 
 // Errors name the key that is missing or wrong.

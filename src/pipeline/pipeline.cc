@@ -64,8 +64,9 @@ Status MissingColumn(const Step& step, const std::string& wanted, const arrow::R
   std::vector<std::string> columns = have.schema()->field_names();
   std::vector<std::string> inputs;
   for (const TensorSpec& input : step.inputs) inputs.push_back(input.name);
-  std::string hint = "rename the column, or name the model's inputs after your data with "
-                     "model.configure(tensor_fields=[…])";
+  std::string hint =
+      "rename the column, or name the model's inputs after your data with "
+      "model.configure(tensor_fields=[…])";
   std::string guess = DidYouMean(wanted, columns);
   if (!guess.empty()) hint = guess + " " + hint;
   return InvalidArgument("the column '" + wanted + "' is missing: model '" +

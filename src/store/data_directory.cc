@@ -49,8 +49,9 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& pa
   JOEY_ASSIGN_OR_RETURN(directory->lock_, Lock(directory->root_));
   std::filesystem::remove_all(directory->uploads(), error);
   if (error) return FileError("remove", directory->uploads(), error.value());
-  for (const std::string& child : {directory->models(), directory->uploads(), directory->logs(),
-                                   directory->run(), directory->root_ + "/secrets"}) {
+  for (const std::string& child :
+       {directory->models(), directory->uploads(), directory->logs(), directory->spool(),
+        directory->run(), directory->root_ + "/secrets"}) {
     JOEY_RETURN_IF_ERROR(MakeDirectories(child));
   }
   return directory;

@@ -21,6 +21,7 @@ class DataDirectory {
   std::string models() const { return root_ + "/models"; }
   std::string uploads() const { return root_ + "/uploads"; }
   std::string logs() const { return root_ + "/logs"; }
+  std::string spool() const { return root_ + "/spool"; }
   std::string run() const { return root_ + "/run"; }
   std::string address_file() const { return root_ + "/run/address"; }
 

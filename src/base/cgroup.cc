@@ -1,0 +1,100 @@
+#include "base/cgroup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <sstream>
+
+#include "base/files.h"
+
+namespace joey {
+
+namespace {
+
+constexpr std::int64_t kPeriodMicros = 100'000;
+const std::string kRoot = "/sys/fs/cgroup";
+
+bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+Status WriteControl(const std::string& file, const std::string& value) {
+  UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd.valid()) return FileError("open", file, errno);
+  return WriteAll(fd.get(), value, file);
+}
+
+Status MakeGroup(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};
+  return Unavailable("cannot make the control group " + path);
+}
+
+std::string CpuQuota(double cpus) {
+  return std::to_string(
+      std::max<std::int64_t>(1000, static_cast<std::int64_t>(cpus * kPeriodMicros)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Cgroup>> Cgroup::Make(const std::string& name, double cpus,
+                                             std::int64_t memory_bytes) {
+  std::unique_ptr<Cgroup> group(new Cgroup());
+  const auto enter = [&](const std::string& parent) -> Result<std::string> {
+    JOEY_RETURN_IF_ERROR(MakeGroup(parent));
+    std::string path = parent + "/" + name;
+    JOEY_RETURN_IF_ERROR(MakeGroup(path));
+    group->directories_.push_back(path);
+    group->procs_files_.push_back(path + "/cgroup.procs");
+    return path;
+  };
+  Result<std::string> controllers = ReadFile(kRoot + "/cgroup.controllers", 4096);
+  if (controllers.ok() && controllers->find("cpu") != std::string::npos &&
+      controllers->find("memory") != std::string::npos) {
+    // Version 2: controllers must be passed down level by level.
+    JOEY_RETURN_IF_ERROR(WriteControl(kRoot + "/cgroup.subtree_control", "+cpu +memory"));
+    JOEY_RETURN_IF_ERROR(MakeGroup(kRoot + "/joey"));
+    JOEY_RETURN_IF_ERROR(WriteControl(kRoot + "/joey/cgroup.subtree_control", "+cpu +memory"));
+    JOEY_ASSIGN_OR_RETURN(std::string path, enter(kRoot + "/joey"));
+    std::string quota = cpus > 0 ? CpuQuota(cpus) : "max";
+    JOEY_RETURN_IF_ERROR(
+        WriteControl(path + "/cpu.max", quota + " " + std::to_string(kPeriodMicros)));
+    JOEY_RETURN_IF_ERROR(WriteControl(path + "/memory.max",
+                                      memory_bytes > 0 ? std::to_string(memory_bytes) : "max"));
+    group->oom_file_ = path + "/memory.events";
+    return group;
+  }
+  if (!Exists(kRoot + "/cpu/cpu.cfs_quota_us") && !Exists(kRoot + "/cpu/tasks")) {
+    return Unavailable("this machine has no control groups for CPU and memory");
+  }
+  if (cpus > 0) {
+    JOEY_ASSIGN_OR_RETURN(std::string path, enter(kRoot + "/cpu/joey"));
+    JOEY_RETURN_IF_ERROR(WriteControl(path + "/cpu.cfs_period_us", std::to_string(kPeriodMicros)));
+    JOEY_RETURN_IF_ERROR(WriteControl(path + "/cpu.cfs_quota_us", CpuQuota(cpus)));
+  }
+  if (memory_bytes > 0) {
+    JOEY_ASSIGN_OR_RETURN(std::string path, enter(kRoot + "/memory/joey"));
+    JOEY_RETURN_IF_ERROR(
+        WriteControl(path + "/memory.limit_in_bytes", std::to_string(memory_bytes)));
+    group->oom_file_ = path + "/memory.oom_control";
+  }
+  return group;
+}
+
+Cgroup::~Cgroup() {
+  for (const std::string& directory : directories_) ::rmdir(directory.c_str());
+}
+
+int Cgroup::OutOfMemoryKills() const {
+  if (oom_file_.empty()) return 0;
+  Result<std::string> text = ReadFile(oom_file_, 4096);
+  if (!text.ok()) return 0;
+  std::istringstream words(*text);
+  std::string key;
+  int value = 0;
+  while (words >> key >> value) {
+    if (key == "oom_kill") return value;
+  }
+  return 0;
+}
+
+}  // namespace joey

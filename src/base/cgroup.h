@@ -1,0 +1,37 @@
+// Limits of CPU time and memory for a process, through Linux control groups of either version.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+
+namespace joey {
+
+// One group with its limits. Removed when destroyed, for which it must be empty of processes.
+class Cgroup {
+ public:
+  // `name` becomes a directory below "joey" of each controller. `cpus` 0 and `memory_bytes` 0 mean
+  // no limit of that kind. kUnavailable where this process may not make groups. An existing group
+  // of that name is taken over and its limits are set anew.
+  static Result<std::unique_ptr<Cgroup>> Make(const std::string& name, double cpus,
+                                              std::int64_t memory_bytes);
+  ~Cgroup();
+  Cgroup(const Cgroup&) = delete;
+  Cgroup& operator=(const Cgroup&) = delete;
+
+  // Writing "0" to each of these puts the writing process into the group.
+  const std::vector<std::string>& procs_files() const { return procs_files_; }
+  // How often the kernel ended a process of the group for want of memory.
+  int OutOfMemoryKills() const;
+
+ private:
+  Cgroup() = default;
+  std::vector<std::string> directories_;
+  std::vector<std::string> procs_files_;
+  std::string oom_file_;
+};
+
+}  // namespace joey

@@ -1,0 +1,284 @@
+#include "deploy/replica.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/files.h"
+#include "base/limits.h"
+#include "base/sha256.h"
+
+namespace joey::deploy {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr seconds kStableAfter{60};  // then earlier failures are forgotten
+// Requests whose route was read just before it changed still arrive within this.
+constexpr milliseconds kDrainGrace{100};
+
+// Only what a program needs to run at all; no secrets of the operator.
+std::vector<std::string> EngineEnvironment() {
+  std::vector<std::string> out;
+  for (const char* name : {"PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
+                           "JOEY_ONNXRUNTIME_LIBRARY", "ASAN_OPTIONS", "TSAN_OPTIONS"}) {
+    if (const char* value = std::getenv(name)) out.push_back(std::string(name) + "=" + value);
+  }
+  return out;
+}
+
+std::string SpecFingerprint(const DeploymentSpec& spec) {
+  return Sha256::Hex(spec.document + "\n" + std::to_string(spec.cpus) + "\n" +
+                     std::to_string(spec.memory_bytes));
+}
+
+std::string EngineDocument(const ReplicaPlan& plan) {
+  json document = json::parse(plan.spec.document);
+  document["partition"] = plan.name;
+  document["cpus"] = plan.spec.cpus;
+  document["memory_bytes"] = plan.spec.memory_bytes;
+  document["owner"] = {{"pid_file", plan.owner_file}};
+  if (document.contains("logs") && document["logs"].is_object()) {
+    document["logs"]["spool_directory"] = plan.spool_directory;
+  }
+  return document.dump();
+}
+
+}  // namespace
+
+milliseconds BackOffDelay(int failures) {
+  milliseconds delay{200};
+  for (int i = 1; i < failures && delay < seconds(30); ++i) delay *= 2;
+  return std::min<milliseconds>(delay, seconds(30));
+}
+
+Replica::Replica(ReplicaPlan plan) : plan_(std::move(plan)) {}
+Replica::~Replica() = default;
+
+std::unique_ptr<Replica> Replica::Adopt(ReplicaPlan plan, std::uint64_t endpoint_id) {
+  auto replica = std::make_unique<Replica>(std::move(plan));
+  Result<std::string> state = ReadFile(replica->StateFile(), 4096);
+  Result<std::string> ready = ReadFile(replica->ReadyFile(), 4096);
+  if (!state.ok()) return nullptr;
+  std::istringstream words(*state);
+  pid_t pid = 0;
+  std::uint64_t ticks = 0;
+  std::string fingerprint;
+  if (!(words >> pid >> ticks >> fingerprint)) return nullptr;
+  replica->process_ = Process::Adopt(pid, ticks);
+  if (!replica->process_) return nullptr;
+  Result<HostPort> address = ready.ok() ? ParseHostPort(*ready) : Result<HostPort>(ready.status());
+  if (!address.ok() || fingerprint != SpecFingerprint(replica->plan_.spec)) {
+    replica->Kill();
+    return nullptr;
+  }
+  const DeploymentSpec& spec = replica->plan_.spec;
+  if (spec.cpus > 0 || spec.memory_bytes > 0) {
+    if (auto group = Cgroup::Make(replica->plan_.name, spec.cpus, spec.memory_bytes); group.ok()) {
+      replica->cgroup_ = std::move(*group);
+    }
+  }
+  replica->endpoint_ = std::make_shared<Endpoint>();
+  replica->endpoint_->address = *address;
+  replica->endpoint_->id = endpoint_id;
+  replica->state_ = State::kRunning;
+  replica->has_run_ = true;
+  replica->running_since_ = Clock::now();
+  return replica;
+}
+
+joey::Status Replica::TryStart() {
+  JOEY_RETURN_IF_ERROR(MakeDirectories(plan_.directory));
+  JOEY_RETURN_IF_ERROR(MakeDirectories(plan_.spool_directory));
+  std::error_code ignored;
+  std::filesystem::remove(ReadyFile(), ignored);
+  std::filesystem::remove(ReadyFile() + ".error", ignored);
+  const std::string document = plan_.directory + "/deployment.json";
+  JOEY_RETURN_IF_ERROR(WriteFileAtomically(document, EngineDocument(plan_)));
+  const std::string output = plan_.directory + "/engine.log";
+  if (std::filesystem::file_size(output, ignored) > limits::kEngineLogBytesMax && !ignored) {
+    std::filesystem::rename(output, output + ".1", ignored);
+  }
+  ProcessOptions options;
+  options.arguments = {plan_.program, "engine",      "--deployment", document,
+                       "--listen",    "127.0.0.1:0", "--ready-file", ReadyFile()};
+  options.environment = EngineEnvironment();
+  options.output_file = output;
+  if (plan_.spec.cpus > 0 || plan_.spec.memory_bytes > 0) {
+    Result<std::unique_ptr<Cgroup>> group =
+        Cgroup::Make(plan_.name, plan_.spec.cpus, plan_.spec.memory_bytes);
+    if (group.ok()) {
+      cgroup_ = std::move(*group);
+      options.cgroups = cgroup_->procs_files();
+    } else {
+      // Then the engine's thread count is the limit of CPU, and this the one of memory.
+      options.data_bytes_max = plan_.spec.memory_bytes;
+    }
+  }
+  JOEY_ASSIGN_OR_RETURN(process_, Process::Spawn(options));
+  return WriteFileAtomically(StateFile(), std::to_string(process_->pid()) + " " +
+                                              std::to_string(process_->start_ticks()) + " " +
+                                              SpecFingerprint(plan_.spec));
+}
+
+void Replica::Start(Clock::time_point now) {
+  state_ = State::kStarting;
+  deadline_ = now + seconds(limits::kEngineStartSecondsMax);
+  joey::Status started = TryStart();
+  if (started.ok()) return;
+  if (process_) Kill();
+  BackOff(now, started.ToString());
+}
+
+void Replica::BackOff(Clock::time_point now, std::string reason) {
+  if (has_run_ && now - running_since_ > kStableAfter) failures_ = 0;
+  ++failures_;
+  state_ = State::kBackoff;
+  deadline_ = now + BackOffDelay(failures_);
+  reason_ = std::move(reason);
+  endpoint_ = nullptr;
+  process_.reset();
+  spdlog::warn("engine {} of {}: {}", plan_.name, plan_.spec.deploy_id, reason_);
+}
+
+// What the engine itself said of its failure, else how its process ended.
+std::string Replica::FailureText() const {
+  if (cgroup_ != nullptr && cgroup_->OutOfMemoryKills() > 0) {
+    return "the engine used more memory than the deployment allows (" +
+           std::to_string(plan_.spec.memory_bytes) + " bytes): deploy with more memory";
+  }
+  Result<std::string> text = ReadFile(ReadyFile() + ".error", limits::kControlBodyBytesMax);
+  if (text.ok() && !has_run_) {
+    json document = json::parse(*text, nullptr, false);
+    if (document.is_object()) {
+      std::string hint = document.value("hint", "");
+      return document.value("message", "") + (hint.empty() ? "" : " (" + hint + ")");
+    }
+  }
+  return "the engine's process ended: " + process_->ending();
+}
+
+bool Replica::AdvanceStarting(Clock::time_point now, std::uint64_t& next_endpoint_id) {
+  if (process_->Ended()) {
+    BackOff(now, FailureText());
+    return false;
+  }
+  Result<std::string> ready = ReadFile(ReadyFile(), 256);
+  if (!ready.ok()) {
+    if (now < deadline_) return false;
+    Kill();
+    BackOff(now, "the engine was not ready within " +
+                     std::to_string(limits::kEngineStartSecondsMax) + " s");
+    return false;
+  }
+  Result<HostPort> address = ParseHostPort(*ready);
+  if (!address.ok()) return false;
+  endpoint_ = std::make_shared<Endpoint>();
+  endpoint_->address = *address;
+  endpoint_->id = next_endpoint_id++;
+  state_ = State::kRunning;
+  running_since_ = now;
+  has_run_ = true;
+  reason_.clear();
+  return true;
+}
+
+bool Replica::Advance(Clock::time_point now, std::uint64_t& next_endpoint_id) {
+  switch (state_) {
+    case State::kBackoff:
+      if (now >= deadline_) Start(now);
+      return false;
+    case State::kStarting:
+      return AdvanceStarting(now, next_endpoint_id);
+    case State::kRunning:
+      if (!process_->Ended()) return false;
+      BackOff(now, FailureText());
+      return true;
+    case State::kDraining:
+      if (process_->Ended()) {
+        CleanUp();
+      } else if (now >= deadline_ - seconds(limits::kDrainSecondsMax) + kDrainGrace &&
+                 (endpoint_->in_flight.load() == 0 || now >= deadline_)) {
+        Terminate(now);
+      }
+      return false;
+    case State::kStopping:
+      if (!process_->Ended() && now >= deadline_) Kill();
+      if (process_->Ended()) CleanUp();
+      return false;
+    case State::kGone:
+      return false;
+  }
+  return false;
+}
+
+void Replica::Drain(Clock::time_point now) {
+  if (state_ == State::kRunning) {
+    state_ = State::kDraining;
+    deadline_ = now + seconds(limits::kDrainSecondsMax);
+  } else if (state_ == State::kStarting || state_ == State::kBackoff) {
+    Terminate(now);
+  }
+}
+
+void Replica::Terminate(Clock::time_point now) {
+  if (!process_) {
+    CleanUp();
+    return;
+  }
+  if (state_ == State::kStopping || state_ == State::kGone) return;
+  process_->Signal(SIGTERM);
+  state_ = State::kStopping;
+  deadline_ = now + seconds(limits::kDrainSecondsMax + limits::kLogFlushSecondsMax + 5);
+}
+
+void Replica::Kill() {
+  process_->Signal(SIGKILL);
+  process_->WaitFor(seconds(10));
+}
+
+void Replica::CleanUp() {
+  state_ = State::kGone;
+  endpoint_ = nullptr;
+  process_.reset();
+  cgroup_.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(plan_.directory, ignored);
+}
+
+ReplicaStatus Replica::Status() const {
+  ReplicaStatus out;
+  out.name = plan_.name;
+  out.ip = "127.0.0.1";
+  out.reason = reason_;
+  switch (state_) {
+    case State::kStarting:
+      out.phase = Phase::kStarting;
+      break;
+    case State::kRunning:
+      out.phase = Phase::kRunning;
+      break;
+    case State::kBackoff:
+      out.phase = failures_ > 0 ? Phase::kError : Phase::kStarting;
+      break;
+    case State::kDraining:
+    case State::kStopping:
+    case State::kGone:
+      out.phase = Phase::kStopping;
+      break;
+  }
+  if (out.phase != Phase::kRunning && out.phase != Phase::kStopping) {
+    out.details.push_back("containers with unready status: [engine]");
+  }
+  if (!reason_.empty()) out.details.push_back(reason_);
+  return out;
+}
+
+}  // namespace joey::deploy
