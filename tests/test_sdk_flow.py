@@ -463,7 +463,7 @@ async def test_parallel_infer(upload, deploy):
 
 
 def test_time_out(upload, deploy):
-    pipeline = deploy(upload("slow", models.slow(loops=100000)))
+    pipeline = deploy(upload("slow", models.slow(loops=8000)))
     with pytest.raises(exceptions.InferenceTimeoutError, match=r"within 0\.2s") as caught:
         pipeline.infer(pd.DataFrame({"tensor": [[1.0]]}), timeout=0.2)
     assert isinstance(caught.value, RuntimeError)
