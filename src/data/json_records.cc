@@ -1,14 +1,18 @@
 #include "data/json_records.h"
 
 #include <arrow/array.h>
+#include <arrow/array/concatenate.h>
 #include <arrow/buffer.h>
 #include <arrow/type.h>
 #include <simdjson.h>
 
 #include <cstdint>
-#include <optional>
+#include <cstring>
+#include <thread>
 
 #include "base/limits.h"
+#include "data/number_list.h"
+#include "data/schema_cache.h"
 
 namespace joey {
 
@@ -17,6 +21,7 @@ namespace od = simdjson::ondemand;
 namespace {
 
 constexpr std::size_t kParserBytesKept = 16 << 20;
+constexpr std::size_t kSplitBytes = 512 << 10;  // bodies from here on are read by two threads
 
 std::string_view KindName(JsonKind kind) {
   switch (kind) {
@@ -62,7 +67,21 @@ class Column {
   const std::string& name() const { return name_; }
   std::size_t rows() const { return rows_; }
 
-  Status AddRow(od::value value) {
+  // Adds one cell; `end` becomes the place behind it where that is known.
+  Status AddRow(od::value value, const char*& end) {
+    const char* begin = value.raw_json_token().data();
+    const bool may_be_flat = levels_.size() == 1 || (levels_.empty() && !shape_known_);
+    if (*begin == '[' && kind_ == JsonKind::kDouble && may_be_flat &&
+        doubles_.size() < INT32_MAX / 2) {
+      end = ParseNumberList(begin, doubles_);
+      if (end != nullptr) {
+        if (levels_.empty()) levels_.emplace_back(1, 0);
+        shape_known_ = shape_known_ || !doubles_.empty();
+        levels_[0].push_back(static_cast<std::int32_t>(doubles_.size()));
+        ++rows_;
+        return {};
+      }
+    }
     JOEY_RETURN_IF_ERROR(Add(value, 0));
     ++rows_;
     return {};
@@ -80,8 +99,8 @@ class Column {
     for (std::size_t level = levels_.size(); level-- > 0;) {
       auto length = static_cast<std::int64_t>(levels_[level].size()) - 1;
       array = std::make_shared<arrow::ListArray>(
-          arrow::list(array->type()), length, arrow::Buffer::FromVector(std::move(levels_[level])),
-          std::move(array));
+          ListOf(array->type(), ListFlavor::kItem), length,
+          arrow::Buffer::FromVector(std::move(levels_[level])), std::move(array));
     }
     return array;
   }
@@ -322,9 +341,11 @@ class Reader {
       od::value value;
       if (field.value().get(value) != simdjson::SUCCESS) return Malformed(row);
       const char* begin = value.raw_json_token().data();
-      JOEY_RETURN_IF_ERROR(column.AddRow(value));
       const char* end = nullptr;
-      if (value.current_location().get(end) != simdjson::SUCCESS) return Malformed(row);
+      JOEY_RETURN_IF_ERROR(column.AddRow(value, end));
+      if (end == nullptr && value.current_location().get(end) != simdjson::SUCCESS) {
+        return Malformed(row);
+      }
       while (end[-1] == ' ' || end[-1] == '\n' || end[-1] == '\r' || end[-1] == '\t') --end;
       cells_[cell_base_ + index] = {begin, static_cast<std::size_t>(end - begin)};
       ++position;
@@ -357,13 +378,12 @@ class Reader {
 
   Result<JsonRecords> Finish(std::int64_t rows) {
     JsonRecords out;
-    arrow::FieldVector fields;
     arrow::ArrayVector arrays;
-    for (Column& column : columns_) {
-      arrays.push_back(column.Finish());
-      fields.push_back(arrow::field(column.name(), arrays.back()->type(), false));
-    }
-    out.batch = arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows, std::move(arrays));
+    for (Column& column : columns_) arrays.push_back(column.Finish());
+    thread_local SchemaCache cache;
+    auto schema =
+        cache.Get(arrays, [&](std::size_t i) -> const std::string& { return columns_[i].name(); });
+    out.batch = arrow::RecordBatch::Make(std::move(schema), rows, std::move(arrays));
     out.cells = std::move(cells_);
     return out;
   }
@@ -402,8 +422,9 @@ Status NotRecords(std::string what) {
                          "send an array of records like [{\"tensor\": [1.0, 2.0]}]");
 }
 
+// `stop`: records from there on are left to somebody else; null to read all.
 Result<JsonRecords> Parse(od::parser& parser, std::string_view text,
-                          std::span<const JsonColumnHint> hints) {
+                          std::span<const JsonColumnHint> hints, const char* stop) {
   od::document document;
   simdjson::error_code error =
       parser.iterate(text.data(), text.size(), text.size() + simdjson::SIMDJSON_PADDING)
@@ -415,8 +436,12 @@ Result<JsonRecords> Parse(od::parser& parser, std::string_view text,
   Reader reader(hints);
   std::int64_t rows = 0;
   for (auto element : records) {
+    od::value value;
+    error = element.get(value);
+    if (error == simdjson::SUCCESS && stop != nullptr && value.raw_json_token().data() >= stop)
+      break;
     od::object record;
-    error = element.get_object().get(record);
+    if (error == simdjson::SUCCESS) error = value.get_object().get(record);
     if (error != simdjson::SUCCESS) {
       return NotRecords("element " + std::to_string(rows) + " is no record");
     }
@@ -435,18 +460,94 @@ Result<JsonRecords> Parse(od::parser& parser, std::string_view text,
     }
     ++rows;
   }
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
+  if (stop == nullptr && document.current_location().error() != simdjson::OUT_OF_BOUNDS)
     return NotRecords("there is text after the array, or it does not end");
   if (rows == 0) return InvalidArgument("the request has no rows", "send at least one record");
   return reader.Finish(rows);
 }
 
+// A '{' near the middle that begins a record; null when none can be told apart safely.
+const char* FindMiddleRecord(std::string_view text) {
+  if (std::memchr(text.data(), '\\', text.size()) != nullptr) return nullptr;
+  const char* middle = text.data() + text.size() / 2;
+  const char* end = text.data() + text.size();
+  bool in_string = false;
+  for (const char* p = text.data();
+       (p = static_cast<const char*>(std::memchr(p, '"', static_cast<std::size_t>(middle - p)))) !=
+       nullptr;
+       ++p) {
+    in_string = !in_string;
+  }
+  const auto space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
+  for (const char* p = middle; p < end; ++p) {
+    if (*p == '"') in_string = !in_string;
+    if (in_string || *p != '}') continue;
+    ++p;
+    while (p < end && space(*p)) ++p;
+    if (p == end || *p != ',') return nullptr;
+    ++p;
+    while (p < end && space(*p)) ++p;
+    return p < end && *p == '{' ? p : nullptr;
+  }
+  return nullptr;
+}
+
+Result<JsonRecords> Join(JsonRecords first, JsonRecords second) {
+  if (first.batch->schema() != second.batch->schema() &&
+      !first.batch->schema()->Equals(*second.batch->schema())) {
+    return Internal("the halves differ");
+  }
+  arrow::ArrayVector columns;
+  for (int i = 0; i < first.batch->num_columns(); ++i) {
+    auto joined = arrow::Concatenate({first.batch->column(i), second.batch->column(i)});
+    if (!joined.ok()) return Internal(joined.status().ToString());
+    columns.push_back(std::move(*joined));
+  }
+  std::int64_t rows = first.batch->num_rows() + second.batch->num_rows();
+  first.batch = arrow::RecordBatch::Make(first.batch->schema(), rows, std::move(columns));
+  first.cells.insert(first.cells.end(), second.cells.begin(), second.cells.end());
+  first.copied_text = std::move(second.copied_text);
+  return first;
+}
+
+// Both halves of a large body at once. Any failure means: read it again in one piece, which says
+// what is wrong and where.
+Result<JsonRecords> ParseHalves(od::parser& parser, std::string_view text,
+                                std::span<const JsonColumnHint> hints) {
+  const char* middle = FindMiddleRecord(text);
+  if (middle == nullptr) return Internal("no middle");
+  auto size = static_cast<std::size_t>(text.data() + text.size() - middle);
+  // The second half becomes an array of its own: its text, with a bracket before it.
+  auto copy = std::make_shared_for_overwrite<char[]>(size + 1 + simdjson::SIMDJSON_PADDING);
+  Result<JsonRecords> second = Internal("not parsed");
+  std::thread helper([&] {
+    try {
+      copy[0] = '[';
+      std::memcpy(copy.get() + 1, middle, size);
+      std::memset(copy.get() + 1 + size, ' ', simdjson::SIMDJSON_PADDING);
+      od::parser own;
+      second = Parse(own, {copy.get(), size + 1}, hints, nullptr);
+    } catch (const std::bad_alloc&) {
+      second = ResourceExhausted("not enough memory");
+    }
+  });
+  Result<JsonRecords> first = Parse(parser, text, hints, middle);
+  helper.join();
+  if (!first.ok()) return first;
+  if (!second.ok()) return second;
+  second->copied_text = std::move(copy);
+  return Join(std::move(*first), std::move(*second));
+}
+
 }  // namespace
 
-Result<JsonRecords> ParseJsonRecords(std::string_view text, std::span<const JsonColumnHint> hints) {
+Result<JsonRecords> ParseJsonRecords(std::string_view text, std::span<const JsonColumnHint> hints,
+                                     int threads) {
   thread_local od::parser parser;
   try {
-    Result<JsonRecords> out = Parse(parser, text, hints);
+    Result<JsonRecords> out = Internal("not parsed");
+    if (threads > 1 && text.size() >= kSplitBytes) out = ParseHalves(parser, text, hints);
+    if (!out.ok()) out = Parse(parser, text, hints, nullptr);
     // One huge request must not pin its memory to the thread for ever.
     if (text.size() > kParserBytesKept) parser = od::parser();
     return out;

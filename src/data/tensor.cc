@@ -9,6 +9,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "data/schema_cache.h"
+
 namespace joey {
 
 namespace {
@@ -435,9 +437,9 @@ Result<std::shared_ptr<arrow::Array>> TensorToColumn(Tensor tensor, std::int64_t
     for (std::int64_t i = 0; i <= lists; ++i) {
       offsets[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i * shape[level]);
     }
-    auto type = arrow::list(arrow::field("inner", array->type(), false));
-    array = std::make_shared<arrow::ListArray>(
-        type, lists, arrow::Buffer::FromVector(std::move(offsets)), std::move(array));
+    array = std::make_shared<arrow::ListArray>(ListOf(array->type(), ListFlavor::kInner), lists,
+                                               arrow::Buffer::FromVector(std::move(offsets)),
+                                               std::move(array));
   }
   return array;
 }

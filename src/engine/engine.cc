@@ -132,7 +132,7 @@ struct Engine::Impl {
     InferOutcome outcome;
     http::Response response;
     try {
-      response = Infer(request, *pipeline, log.get(), outcome);
+      response = Infer(request, *pipeline, log.get(), threads, outcome);
     } catch (const std::bad_alloc&) {
       response = InferError(
           ResourceExhausted("not enough memory for this request", "send fewer rows per request"));

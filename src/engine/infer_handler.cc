@@ -80,7 +80,7 @@ http::Response InferError(const Status& status) {
 }
 
 http::Response Infer(const http::Request& request, const Pipeline& pipeline, InferenceLog* log,
-                     InferOutcome& outcome) {
+                     int threads, InferOutcome& outcome) {
   Result<Format> format = InputFormat(request);
   if (!format.ok()) return InferError(format.status());
   AnswerOptions options = ReadOptions(request);
@@ -89,11 +89,13 @@ http::Response Infer(const http::Request& request, const Pipeline& pipeline, Inf
   auto start = std::chrono::steady_clock::now();
   std::shared_ptr<arrow::RecordBatch> in;
   std::vector<std::string_view> cells;
+  std::shared_ptr<const void> copied_text;
   if (*format == Format::kJson) {
-    Result<JsonRecords> records = ParseJsonRecords(request.body.view(), pipeline.hints());
+    Result<JsonRecords> records = ParseJsonRecords(request.body.view(), pipeline.hints(), threads);
     if (!records.ok()) return InferError(records.status());
     in = std::move(records->batch);
     cells = std::move(records->cells);
+    copied_text = std::move(records->copied_text);
   } else {
     Result<std::shared_ptr<arrow::RecordBatch>> batch =
         DecodeArrow(request.body.owner(), request.body.view());

@@ -21,7 +21,7 @@ struct InferOutcome {
 // answer is returned: an inference that cannot be logged is refused. Thread-safe; blocks for as
 // long as the models run.
 http::Response Infer(const http::Request& request, const Pipeline& pipeline, InferenceLog* log,
-                     InferOutcome& outcome);
+                     int threads, InferOutcome& outcome);
 
 // An error of the inference path: the public client expects an array around the document.
 http::Response InferError(const Status& status);

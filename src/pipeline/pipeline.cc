@@ -3,29 +3,13 @@
 #include <arrow/array/concatenate.h>
 #include <arrow/type.h>
 
-#include <atomic>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "base/suggest.h"
+#include "data/schema_cache.h"
 
 namespace joey {
-
-// Requests of one shape share one schema object, so that logs and answers can tell "same as
-// before" by comparing pointers.
-class Pipeline::SchemaCache {
- public:
-  std::shared_ptr<arrow::Schema> Share(std::shared_ptr<arrow::Schema> schema) {
-    std::shared_ptr<arrow::Schema> last = last_.load(std::memory_order_acquire);
-    if (last == schema) return schema;
-    if (last != nullptr && last->Equals(*schema, false)) return last;
-    last_.store(schema, std::memory_order_release);
-    return schema;
-  }
-
- private:
-  std::atomic<std::shared_ptr<arrow::Schema>> last_;
-};
 
 namespace {
 
@@ -126,10 +110,6 @@ Result<arrow::ArrayVector> RunRowByRow(const Step& step, std::span<const Tensor>
 
 }  // namespace
 
-Pipeline::Pipeline()
-    : in_schema_(std::make_unique<SchemaCache>()), out_schema_(std::make_unique<SchemaCache>()) {}
-Pipeline::~Pipeline() = default;
-
 Result<std::unique_ptr<Pipeline>> Pipeline::Make(const DeploymentDocument& document,
                                                  std::vector<std::shared_ptr<const Model>> models) {
   std::unique_ptr<Pipeline> pipeline(new Pipeline());
@@ -188,10 +168,7 @@ Result<InferenceRecord> Pipeline::Execute(std::shared_ptr<arrow::RecordBatch> in
     JOEY_ASSIGN_OR_RETURN(current, RunStep(step, *current, *in));
     record.elapsed_ns.push_back(NanosSince(start));
   }
-  auto in_schema = in_schema_->Share(in->schema());
-  record.in = in_schema == in->schema()
-                  ? std::move(in)
-                  : arrow::RecordBatch::Make(std::move(in_schema), record.rows, in->columns());
+  record.in = std::move(in);
   record.out = std::move(current);
   return record;
 }
@@ -228,13 +205,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> Pipeline::RunStep(
                                std::to_string(rows),
                            "send that many rows, or export the model with a dynamic batch size");
   }
-  arrow::FieldVector fields;
-  fields.reserve(columns.size());
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    fields.push_back(arrow::field(step.model->outputs()[i].name, columns[i]->type(), false));
-  }
-  return arrow::RecordBatch::Make(out_schema_->Share(arrow::schema(std::move(fields))), rows,
-                                  std::move(columns));
+  thread_local SchemaCache schemas;
+  auto schema = schemas.Get(
+      columns, [&](std::size_t i) -> const std::string& { return step.model->outputs()[i].name; });
+  return arrow::RecordBatch::Make(std::move(schema), rows, std::move(columns));
 }
 
 }  // namespace joey

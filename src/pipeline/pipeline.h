@@ -38,9 +38,7 @@ class Pipeline {
                                   std::uint64_t parse_ns) const;
 
  private:
-  class SchemaCache;
-
-  Pipeline();
+  Pipeline() = default;
   Result<std::shared_ptr<arrow::RecordBatch>> RunStep(const Step& step,
                                                       const arrow::RecordBatch& previous,
                                                       const arrow::RecordBatch& request) const;
@@ -48,11 +46,6 @@ class Pipeline {
   std::shared_ptr<const RecordContext> context_;
   std::vector<Step> steps_;
   std::vector<JsonColumnHint> hints_;
-  std::unique_ptr<SchemaCache> in_schema_;
-  std::unique_ptr<SchemaCache> out_schema_;
-
- public:
-  ~Pipeline();
 };
 
 }  // namespace joey
