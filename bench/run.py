@@ -78,10 +78,9 @@ def check_answers(server):
 
 
 def machine():
-    cpu = next(
-        (line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
-        platform.machine(),
-    )
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    cpu = next(names, platform.machine())
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
     )
@@ -166,10 +165,10 @@ def table(report):
         "",
         f"{facts['cpu']}, {facts['cores']} cores shared with the load generator, {facts['memory_gib']} GiB, "
         f"Linux {facts['kernel']}; {facts['time']}, commit {facts['commit']}.",
-        f"Model `{report['model']}`, 29 floats to 1. ONNX Runtime {facts['onnxruntime']} alone, called from "
-        f"Python: {runtime['one row']['p50_us']:.1f} µs for one row (p99 {runtime['one row']['p99_us']:.1f}), "
+        f"Model `{report['model']}`, 29 floats to 1. ONNX Runtime {facts['onnxruntime']} alone, from Python: "
+        f"{runtime['one row']['p50_us']:.1f} µs for one row (p99 {runtime['one row']['p99_us']:.1f}), "
         f"{runtime['many rows']['p50_us'] / 1000:.2f} ms for {ROWS:,} rows on one thread.",
-        f"Medians of {report['rounds']} rounds in which all servers took turns; slowest spin loop of the run "
+        f"Medians of {report['rounds']} rounds in which all servers took turns; slowest spin loop "
         f"{report['quiet']:.0%} of the fastest (below 90 %: the machine was busy with something else).",
         "",
         "## One row as JSON",

@@ -118,14 +118,10 @@ def test_arrow_houseprice_1k(wl, cases, undeployed, tmp_path, capsys):
     case = Case(cases, "arrow-houseprice-1k")
     model = wl.upload_model("logcontrol", case.file("rf_model.onnx"), Framework.ONNX)
     pipeline = deploy(wl, undeployed, "logpipeline", model.configure(tensor_fields=["tensor"]))
-    houses = [
-        pd.read_json(cases / "hotswap-houseprice" / f"{name}.df.json")
-        for name in ("normal", "large")
-    ]
+    houses = [pd.read_json(cases / "hotswap-houseprice" / f"{name}.df.json") for name in ("normal", "large")]
     singles = [pipeline.infer(house) for house in houses]
     start, end = (
-        single["time"][0].to_pydatetime().replace(tzinfo=datetime.timezone.utc)
-        for single in singles
+        single["time"][0].to_pydatetime().replace(tzinfo=datetime.timezone.utc) for single in singles
     )
     end += datetime.timedelta(milliseconds=2)
     while datetime.datetime.now(datetime.timezone.utc) <= end:

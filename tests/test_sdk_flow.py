@@ -85,9 +85,7 @@ def test_workspaces(wl, upload):
     assert "'models': [{'name': 'model-a'" in text
     assert "'pipelines': [{'name': 'pipe-a'" in text
     row = next(
-        r
-        for r in wl.list_workspaces().to_pandas().itertuples(index=False)
-        if r.Name == name and r.Models
+        r for r in wl.list_workspaces().to_pandas().itertuples(index=False) if r.Name == name and r.Models
     )
     assert (row.Users, row.Models, row.Pipelines) == (["default@ex.co"], 1, 1)
     assert wl.get_workspace(name) == one

@@ -31,7 +31,8 @@ __attribute__((target("sse4.2"))) std::uint32_t Hardware(std::string_view bytes,
   const char* at = bytes.data();
   std::size_t left = bytes.size();
   std::uint64_t wide = crc;
-  for (; left >= sizeof(std::uint64_t); at += sizeof(std::uint64_t), left -= sizeof(std::uint64_t)) {
+  for (; left >= sizeof(std::uint64_t);
+       at += sizeof(std::uint64_t), left -= sizeof(std::uint64_t)) {
     std::uint64_t word;
     std::memcpy(&word, at, sizeof word);
     wide = __builtin_ia32_crc32di(wide, word);

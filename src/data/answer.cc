@@ -232,11 +232,11 @@ class TableBuilder {
     }
   }
 
-  void AddGroup(std::string_view group, Group nested) {
+  void AddGroup(std::string_view group, const Group& nested) {
     if (nested.fields.empty()) return;
-    auto type = arrow::struct_(std::move(nested.fields));
+    auto type = arrow::struct_(nested.fields);
     Add(arrow::field(std::string(group), type, false),
-        std::make_shared<arrow::StructArray>(type, record_.rows, std::move(nested.arrays)));
+        std::make_shared<arrow::StructArray>(type, record_.rows, nested.arrays));
   }
 
   void AddBatch(std::string_view group, const arrow::RecordBatch& batch) {
@@ -245,7 +245,7 @@ class TableBuilder {
       if (!options_.dataset.Selects(Joined(group, ".", batch.column_name(i)))) continue;
       AddColumn(group, batch.column_name(i), false, batch.column(i), nested);
     }
-    AddGroup(group, std::move(nested));
+    AddGroup(group, nested);
   }
 
   void AddChecks() {
@@ -257,7 +257,7 @@ class TableBuilder {
       Group nested;
       AddColumn("anomaly", "count", true, Repeat(arrow::int8(), std::int8_t{0}, record_.rows),
                 nested);
-      AddGroup("anomaly", std::move(nested));
+      AddGroup("anomaly", nested);
     }
   }
 
@@ -274,7 +274,7 @@ class TableBuilder {
     add("elapsed", [&] { return RepeatElapsed(record_.elapsed_ns, rows); });
     add("dropped", [&] { return ListsOf(RepeatText("", 0), 0, rows); });
     add("partition", [&] { return RepeatText(context.partition, rows); });
-    AddGroup(kMetadata, std::move(nested));
+    AddGroup(kMetadata, nested);
   }
 
   const InferenceRecord& record_;
