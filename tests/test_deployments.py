@@ -1,6 +1,7 @@
 """Deployments over REST: their documents, redeploys, and what a restart or a kill of `joey serve` leaves."""
 
 import json
+import pathlib
 import threading
 
 import models
@@ -169,4 +170,36 @@ def test_kill_amid_deploys_is_consistent(joey, action):
             what=key,
         )
     wait_until(lambda: len(joey.engines()) == len(running), what="an engine for each deployment, no more")
+    api.close()
+
+
+def test_deploying_over_and_over_leaves_nothing(joey):
+    api = Api(joey.url)
+    version = api.upload("cycle", DOUBLE)
+
+    def cycle():
+        deployment = api.deploy_versions("cycle", [version], [])
+        assert first(deployment) == [2, 4, 6]
+        deployment.undeploy()
+
+    def held():
+        folder = pathlib.Path(f"/proc/{joey.pid}")
+        files = [file for part in ("run", "uploads") for file in (joey.data / part).rglob("*")]
+        return {
+            "descriptors": len(list((folder / "fd").iterdir())),
+            "threads": len(list((folder / "task").iterdir())),
+            "files": len(files),
+        }
+
+    for _ in range(3):  # pools and caches fill up
+        cycle()
+    before = held()
+    for _ in range(20):
+        cycle()
+    after = held()
+    assert joey.engines() == []
+    assert after["threads"] <= before["threads"]
+    assert after["files"] <= before["files"]
+    # Kept connections of the test's own client and the gateway come and go.
+    assert after["descriptors"] <= before["descriptors"] + 4
     api.close()
