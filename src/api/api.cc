@@ -27,6 +27,7 @@ Api::Api(const Services& services, ApiOptions options)
   Append(endpoints_, ModelConfigEndpoints(services));
   Append(endpoints_, PipelineEndpoints(services));
   Append(endpoints_, DeploymentEndpoints(services));
+  Append(endpoints_, LogEndpoints(services, options_.log_token));
   Append(endpoints_, MetaEndpoints());
   Append(endpoints_, ForeignEndpoints());
   openapi_ = OpenApiDocument(endpoints_, options_.version);

@@ -17,6 +17,7 @@ namespace joey::api {
 struct ApiOptions {
   std::string version;          // of joey
   std::string spool_directory;  // for uploads; exists
+  std::string log_token;        // with which engines deliver their logs
 };
 
 class Api {

@@ -8,6 +8,7 @@
 #include "control/models.h"
 #include "control/pipelines.h"
 #include "control/workspaces.h"
+#include "logs/log_store.h"
 
 namespace joey::api {
 
@@ -16,6 +17,7 @@ struct Services {
   control::Models& models;
   control::Pipelines& pipelines;
   control::Deployments& deployments;
+  logs::LogStore& logs;
 };
 
 Endpoints WorkspaceEndpoints(const Services& services);
@@ -26,7 +28,9 @@ Endpoints UploadEndpoints(const Services& services, const control::User& user,
                           const std::string& spool_directory);
 Endpoints PipelineEndpoints(const Services& services);
 Endpoints DeploymentEndpoints(const Services& services);
-// Routes that the gateway and the log store register themselves.
+// `token` is the secret with which engines deliver their logs.
+Endpoints LogEndpoints(const Services& services, const std::string& token);
+// Routes that the gateway registers itself.
 Endpoints ForeignEndpoints();
 
 }  // namespace joey::api

@@ -19,6 +19,24 @@ TEST(Clock, FormatsMicrosecondsInUtc) {
   EXPECT_EQ(FormatMicros(-1), "1969-12-31T23:59:59.999999+00:00");
 }
 
+TEST(Clock, ReadsIsoTimes) {
+  const std::int64_t expected = 1795510800123456;
+  for (const char* text :
+       {"2026-11-24T09:00:00.123456+00:00", "2026-11-24 09:00:00.123456Z",
+        "2026-11-24T11:30:00.123456999+02:30", "2026-11-23T23:00:00.123456-10:00"}) {
+    const auto micros = ParseMicros(text);
+    ASSERT_TRUE(micros.ok()) << text;
+    EXPECT_EQ(*micros, expected) << text;
+  }
+  EXPECT_EQ(*ParseMicros("1969-12-31T23:59:59.9Z"), -100000);
+  for (const char* text :
+       {"", "2026-11-24", "2026-11-24T09:00:00", "2026-13-24T09:00:00Z", "2026-02-30T09:00:00Z",
+        "2026-11-24T24:00:00Z", "2026-11-24T09:00:00.Z", "2026-11-24T09:00:00Zx",
+        "2026-11-24T09:00:00+0000", "-026-11-24T09:00:00Z", "2026-11-24T09:00:00.1234567890Z"}) {
+    EXPECT_FALSE(ParseMicros(text).ok()) << text;
+  }
+}
+
 TEST(Random, UuidsAreWellFormedAndDiffer) {
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {

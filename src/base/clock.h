@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+
+#include "base/status.h"
 
 namespace joey {
 
@@ -11,5 +14,9 @@ std::int64_t NowMicros();
 
 // "2026-11-24T09:00:00.123456+00:00"
 std::string FormatMicros(std::int64_t micros);
+
+// The reverse, of years 1 to 9999: ISO 8601 with a zone ("Z", "+02:00"), the fraction of a second
+// may have 0 to 9 digits or be missing. InvalidArgument otherwise.
+Result<std::int64_t> ParseMicros(std::string_view text);
 
 }  // namespace joey

@@ -66,4 +66,14 @@ inline constexpr std::size_t kGatewayIdleConnectionsMax = 256;          // per e
 inline constexpr std::size_t kGatewayTriesMax = 3;  // engines tried while nothing was sent
 inline constexpr int kInferSecondsMax = 900;        // for an engine's answer to begin
 
+// Log store
+inline constexpr std::size_t kLogAppendBytesMax = 64 << 20;     // body of one append
+inline constexpr std::uint64_t kLogSegmentBytesMax = 64 << 20;  // then a new file begins
+inline constexpr std::size_t kLogTopicBytesMax = 120;           // name of a topic
+inline constexpr std::size_t kLogSourceBytesMax = 64;           // name of a sender
+inline constexpr std::size_t kLogColumnsMax = 20000;            // of one append
+inline constexpr std::int64_t kLogAnswerBytesMax = 256 << 10;   // values of one page, unpacked
+// Rows of all appends and queries together, unpacked.
+inline constexpr std::int64_t kLogUnpackedBytesMax = std::int64_t{1} << 30;
+
 }  // namespace joey::limits

@@ -34,6 +34,8 @@ Status ServerProcess::OpenStore(const ServeOptions& options) {
   JOEY_ASSIGN_OR_RETURN(data_, DataDirectory::Open(options.data));
   JOEY_ASSIGN_OR_RETURN(database_, Database::Open(data_->database(), MetadataMigrations()));
   JOEY_ASSIGN_OR_RETURN(model_files_, ModelFiles::Open(data_->models()));
+  JOEY_ASSIGN_OR_RETURN(logs_, logs::LogStore::Open(data_->logs()));
+  JOEY_ASSIGN_OR_RETURN(log_token_, data_->IngestToken());
   return {};
 }
 
@@ -41,7 +43,7 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   control::EngineSettings settings;
   settings.check_column = options.check_column;
   settings.log_address_file = data_->address_file();
-  JOEY_ASSIGN_OR_RETURN(settings.log_token, data_->IngestToken());
+  settings.log_token = log_token_;
   spool_recovery_ = std::make_unique<SpoolRecovery>(settings.log_address_file, settings.log_token);
   deployer_ = deploy::MakeLocalDeployer(
       {.run_directory = data_->run(),
@@ -58,9 +60,9 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
 }
 
 Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options) {
-  api_ =
-      std::make_unique<api::Api>(api::Services{*workspaces_, *models_, *pipelines_, *deployments_},
-                                 api::ApiOptions{kVersion, data_->uploads()});
+  api_ = std::make_unique<api::Api>(
+      api::Services{*workspaces_, *models_, *pipelines_, *deployments_, *logs_},
+      api::ApiOptions{kVersion, data_->uploads(), log_token_});
   gateway_ = std::make_unique<gateway::Gateway>(*deployer_);
 
   http::ServerOptions http;

@@ -14,6 +14,7 @@
 #include "deploy/deployer.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
+#include "logs/log_store.h"
 #include "store/data_directory.h"
 #include "store/database.h"
 #include "store/model_files.h"
@@ -51,6 +52,8 @@ class ServerProcess {
   std::unique_ptr<Database> database_;
   std::unique_ptr<ModelFiles> model_files_;
   std::unique_ptr<SpoolRecovery> spool_recovery_;
+  std::unique_ptr<logs::LogStore> logs_;
+  std::string log_token_;
   std::unique_ptr<deploy::Deployer> deployer_;
   std::unique_ptr<control::Workspaces> workspaces_;
   std::unique_ptr<control::Models> models_;
