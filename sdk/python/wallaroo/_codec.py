@@ -6,6 +6,7 @@ the encoding of the request. Times are integer milliseconds on the wire.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Optional, Union
 from urllib.parse import quote
 
@@ -40,13 +41,20 @@ def dataset_query(
     infer : bool
         Inferences answer without metadata unless it is asked for.
     """
-    wanted = names(dataset) or ["*"]
-    left_out = names(dataset_exclude)
+    return _query(
+        tuple(names(dataset)), tuple(names(dataset_exclude)), dataset_separator or ".", infer
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _query(dataset: tuple[str, ...], exclude: tuple[str, ...], separator: str, infer: bool) -> str:
+    wanted = dataset or ("*",)
+    left_out = list(exclude)
     if infer and "metadata" not in wanted and "metadata" not in left_out:
         left_out.append("metadata")
     pairs = [("dataset[]", name) for name in wanted]
     pairs += [("dataset.exclude[]", name) for name in left_out]
-    pairs.append(("dataset.separator", dataset_separator or "."))
+    pairs.append(("dataset.separator", separator))
     return "&".join(f"{quote(k)}={quote(v, safe='')}" for k, v in pairs)
 
 

@@ -20,6 +20,7 @@ Body = Union[None, bytes, memoryview, Callable[[], Iterable[bytes]]]
 
 _KEPT_MAX = 64
 _CONNECT_SECONDS_MAX = 10.0
+_SMALL_BODY_BYTES_MAX = 64 * 1024
 
 
 class ConnectError(Exception):
@@ -32,6 +33,32 @@ class Raw(NamedTuple):
     status: int
     headers: http.client.HTTPMessage
     data: bytes
+
+
+class _OneSend:
+    """Mixed into a connection: the head of a request and its small body leave together."""
+
+    _together = False
+    _head: Optional[bytes] = None
+
+    def send(self, data: Any) -> None:
+        if self._together and self._head is None:
+            self._head = data
+            return
+        if self._head is not None:
+            data, self._head = self._head + bytes(data), None
+        super().send(data)  # type: ignore[misc]
+
+
+class _Http(_OneSend, http.client.HTTPConnection):
+    pass
+
+
+class _Https(_OneSend, http.client.HTTPSConnection):
+    pass
+
+
+_Connection = Union[_Http, _Https]
 
 
 class Connections:
@@ -52,7 +79,7 @@ class Connections:
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._secure else 80)
-        self._idle: list[http.client.HTTPConnection] = []
+        self._idle: list[_Connection] = []
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._tls: Any = None
@@ -83,6 +110,9 @@ class Connections:
             if left <= 0:
                 raise socket.timeout("timed out")
             connection.sock.settimeout(left)
+            connection._together = (
+                isinstance(body, (bytes, memoryview)) and 0 < len(body) <= _SMALL_BODY_BYTES_MAX
+            )
             try:
                 connection.request(method, target, body() if callable(body) else body, headers)
             except (BrokenPipeError, ConnectionResetError):
@@ -109,7 +139,7 @@ class Connections:
     def __del__(self) -> None:
         self.close()
 
-    def _kept(self) -> Optional[http.client.HTTPConnection]:
+    def _kept(self) -> Optional[_Connection]:
         if self._pid != os.getpid():
             # The connections belong to the process that forked; this one has only copies of them.
             self._lock = threading.Lock()
@@ -124,14 +154,14 @@ class Connections:
                 return connection
             connection.close()
 
-    def _keep(self, connection: http.client.HTTPConnection) -> None:
+    def _keep(self, connection: _Connection) -> None:
         with self._lock:
             if len(self._idle) < _KEPT_MAX:
                 self._idle.append(connection)
                 return
         connection.close()
 
-    def _open(self, deadline: float) -> http.client.HTTPConnection:
+    def _open(self, deadline: float) -> _Connection:
         left = min(deadline - time.monotonic(), _CONNECT_SECONDS_MAX)
         if left <= 0:
             raise socket.timeout("timed out")
@@ -143,18 +173,18 @@ class Connections:
             raise ConnectError from error
         return connection
 
-    def _new(self, timeout: float) -> http.client.HTTPConnection:
+    def _new(self, timeout: float) -> _Connection:
         proxy = self._proxy()
         host, port = (proxy.hostname or "", proxy.port or 80) if proxy else (self._host, self._port)
-        connection: http.client.HTTPConnection
+        connection: _Connection
         if self._secure:
             if self._tls is None:
                 import ssl
 
                 self._tls = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=self._tls)
+            connection = _Https(host, port, timeout=timeout, context=self._tls)
         else:
-            connection = http.client.HTTPConnection(host, port, timeout=timeout)
+            connection = _Http(host, port, timeout=timeout)
         if proxy:
             headers = {}
             if proxy.username:
