@@ -66,7 +66,7 @@ def gateway(joey_url):
     api.close()
 
 
-@pytest.fixture(params=["engine"])
+@pytest.fixture(params=["engine", "gateway"])
 def target(request):
     target = request.getfixturevalue(request.param)
     yield target
