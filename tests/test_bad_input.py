@@ -194,6 +194,13 @@ def test_body_over_the_limit_is_refused_unread(target):
         assert answer.startswith(b"HTTP/1.1 413 "), answer[:200]
 
 
+def test_body_beyond_the_deployments_memory(gateway):
+    """256Mi were asked for: an engine takes bodies of a quarter of that."""
+    body = b'[{"tensor":[1,2,3]}' + b" " * (80 << 20) + b"]"
+    gateway.refused(gateway.post(body), 413)
+    gateway.is_well()
+
+
 # Arrow
 
 

@@ -33,11 +33,12 @@ class OwnedBytes final : public arrow::Buffer {
   std::shared_ptr<const void> owner_;
 };
 
+std::int64_t unpacked_bytes_max = limits::kArrowUnpackedBytesMax;
+
 // Compressed buffers may claim any size: what all requests unpack together is limited. Never
 // destroyed, since buffers may outlive every request.
 arrow::MemoryPool* RequestPool() {
-  static auto* pool =
-      new arrow::CappedMemoryPool(arrow::default_memory_pool(), limits::kArrowUnpackedBytesMax);
+  static auto* pool = new arrow::CappedMemoryPool(arrow::default_memory_pool(), unpacked_bytes_max);
   return pool;
 }
 
@@ -223,6 +224,8 @@ arrow::Status WriteFile(const arrow::RecordBatch& batch, GatherStream& stream) {
 }
 
 }  // namespace
+
+void LimitUnpackedArrow(std::int64_t bytes) { unpacked_bytes_max = bytes; }
 
 Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrow(std::shared_ptr<const void> owner,
                                                         std::string_view bytes) {

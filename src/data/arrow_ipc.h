@@ -22,6 +22,10 @@ inline constexpr std::string_view kArrowStreamType = "application/vnd.apache.arr
 Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrow(std::shared_ptr<const void> owner,
                                                         std::string_view bytes);
 
+// What all bodies together may unpack to, limits::kArrowUnpackedBytesMax unless set here. To be
+// called before the first DecodeArrow().
+void LimitUnpackedArrow(std::int64_t bytes);
+
 // Bytes of an encoded table, in order; large column buffers are borrowed, not copied.
 struct ArrowPart {
   std::shared_ptr<const void> owner;

@@ -111,6 +111,8 @@ joey::Status Replica::TryStart() {
                        "--listen",    "127.0.0.1:0", "--ready-file", ReadyFile()};
   options.environment = EngineEnvironment();
   options.output_file = output;
+  // The old group has the same name: removed after the new one is made it would take that along.
+  cgroup_.reset();
   if (plan_.spec.cpus > 0 || plan_.spec.memory_bytes > 0) {
     Result<std::unique_ptr<Cgroup>> group =
         Cgroup::Make(plan_.name, plan_.spec.cpus, plan_.spec.memory_bytes);

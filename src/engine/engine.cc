@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/sha256.h"
+#include "data/arrow_ipc.h"
 #include "engine/infer_handler.h"
 #include "engine/inference_log.h"
 #include "engine/metrics.h"
@@ -75,9 +77,17 @@ struct Engine::Impl {
   }
 
   void AddRoutes() {
+    // No request may take the engine over its deployment's memory: a quarter for a body, as much
+    // for what Arrow bodies unpack to; the rest is for the model, tensors and answers.
+    std::size_t body_bytes_max = limits::kInferBodyBytesMax;
+    if (document.memory_bytes > 0) {
+      const std::int64_t share = document.memory_bytes / 4;
+      body_bytes_max = std::min(body_bytes_max, static_cast<std::size_t>(share));
+      LimitUnpackedArrow(std::min(limits::kArrowUnpackedBytesMax, share));
+    }
     server.HandleAsync("POST", "/pipelines/{name}",
                        [this](http::Request& request) { return HandleInfer(request); },
-                       {.body_bytes_max = limits::kInferBodyBytesMax});
+                       {.body_bytes_max = body_bytes_max});
     const auto get = [this](std::string_view path, http::Handler handler) {
       server.Handle("GET", path, std::move(handler));
     };

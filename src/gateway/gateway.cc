@@ -104,7 +104,13 @@ class Forwarding {
     Status sent = co_await SendRequest(*upstream);
     Status status = sent;
     bool keep = false;
-    if (sent.ok()) status = co_await RelayResponse(*upstream, keep);
+    if (sent.ok()) {
+      status = co_await RelayResponse(*upstream, keep);
+    } else if (sent_ > 0 && !answered_) {
+      // An engine that refuses a body says so without reading all of it.
+      status = co_await RelayResponse(*upstream, keep);
+      keep = false;
+    }
     pool_.Unwatch(*upstream);
     if (keep) pool_.GiveBack(endpoint, std::move(upstream));
     co_return status;
@@ -263,10 +269,11 @@ awaitable<void> Gateway::Forward(http::Exchange& exchange) {
     if (status.ok() || !forwarding.untouched()) break;
   }
   if (!status.ok() && !forwarding.answered()) {
-    co_await exchange.Respond(InferError(
-        Unavailable(status.message(), status.hint().empty()
-                                          ? "the engine is being restarted; send the request again"
-                                          : status.hint())));
+    // Made outside of the co_await: gcc 12 destroys temporaries of a ?: inside one twice.
+    std::string hint = status.hint();
+    if (hint.empty()) hint = "the engine is being restarted; send the request again";
+    http::Response response = InferError(Unavailable(status.message(), std::move(hint)));
+    co_await exchange.Respond(std::move(response));
   }
 }
 
