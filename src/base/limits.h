@@ -54,6 +54,16 @@ inline constexpr int kComputeQueueMax = 1024;  // requests waiting for or on com
 inline constexpr int kDrainSecondsMax = 30;    // for running requests at shutdown
 inline constexpr int kLogFlushSecondsMax = 5;  // to hand logs over at shutdown
 
+// Inference logs, at the engine
+inline constexpr std::size_t kSpoolSegmentBytes = 16 << 20;                // one file of the spool
+inline constexpr std::size_t kSpoolBytesMax = std::size_t{4} << 30;        // all of them
+inline constexpr std::size_t kSpoolRecordBytesMax = std::size_t{1} << 30;  // one inference
+inline constexpr std::size_t kSpoolSchemasMax = 256;                       // of one segment
+inline constexpr std::size_t kLogBatchBytes = 8 << 20;                     // shipped at once, about
+inline constexpr int kLogShipMillis = 100;         // between two looks for new rows
+inline constexpr int kLogBackOffMillisMax = 2000;  // while joey serve is away
+inline constexpr int kLogShipSecondsMax = 30;      // for an acknowledgement
+
 // Local deployer
 inline constexpr int kEngineStartSecondsMax = 120;  // from its start until an engine is ready
 inline constexpr std::uintmax_t kEngineLogBytesMax = 16 << 20;  // then engine.log is rotated
