@@ -60,8 +60,9 @@ class ServerProcess {
   std::unique_ptr<control::Pipelines> pipelines_;
   std::unique_ptr<control::Deployments> deployments_;
   std::unique_ptr<api::Api> api_;
-  std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<http::Server> server_;
+  // Its kept connections live on the server's executors, so it goes first, after Stop().
+  std::unique_ptr<gateway::Gateway> gateway_;
 };
 
 }  // namespace joey::cli

@@ -76,6 +76,7 @@ class RecordingDeployer : public deploy::Deployer {
   std::shared_ptr<const deploy::Route> FindRoute(std::string_view) const override {
     return nullptr;
   }
+  void Shutdown() override {}
   deploy::MachineResources resources() const override { return {4.0, std::int64_t{8} << 30}; }
 
   std::map<std::int64_t, deploy::DeploymentSpec> specs;
