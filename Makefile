@@ -11,7 +11,8 @@ setup: ## packages, Python environment, headers, SDK
 build: setup ## the binary and its unit tests, in build/release (PRESET=dev|asan|tsan)
 	@scripts/build $(PRESET)
 
-demo: build ## train a model, deploy it, infer and read the log; leaves the server running
+demo: setup ## train a model, deploy it, infer and read the log; leaves the server running
+	@scripts/build release joey
 	@.venv/bin/python scripts/demo.py start
 
 stop: ## end the server that `make demo` left running
@@ -23,7 +24,8 @@ test: build ## unit tests and flows
 asan tsan: ## all tests with a sanitizer
 	@$(MAKE) --no-print-directory test PRESET=$@
 
-bench: build ## Joey beside its peers, on the same model and rows
+bench: setup ## Joey beside its peers, on the same model and rows
+	@scripts/build release joey
 	@.venv/bin/python bench/run.py
 
 lint: setup ## format, layers, clang-tidy, ruff

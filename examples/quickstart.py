@@ -72,16 +72,6 @@ answer = pipeline.infer(frame)
 print(answer.drop(columns="in.tensor").to_string())
 
 # %% [markdown]
-# ## Infer with Arrow
-# The fast way for many rows: 1,000 at once, as an Arrow table in and out.
-
-# %%
-many = pa.FixedSizeListArray.from_arrays(pa.array(transactions[3000:].ravel()), 29)
-table = pipeline.infer(pa.table({"tensor": many}))
-called_fraud = np.asarray(table["out.label"].to_pylist()).ravel()
-print(f"{called_fraud.sum()} of {table.num_rows} transactions look like fraud")
-
-# %% [markdown]
 # ## The same by curl
 # Any language that speaks HTTP will do.
 
@@ -97,11 +87,22 @@ print(json.loads(by_curl)[0]["out"])
 
 # %% [markdown]
 # ## The log
-# Every row of every inference is kept, newest first.
+# Every row of every inference is kept, newest first: the one by curl, then those of the DataFrame.
 
 # %%
 logs = pipeline.logs(limit=5)
 print(logs.drop(columns="in.tensor").to_string())
+
+# %% [markdown]
+# ## Infer with Arrow
+# The fast way for many rows: 1,000 at once, as an Arrow table in and out. They are in the log too; Arrow says
+# float where JSON says double, so `logs()` shows one kind at a time.
+
+# %%
+many = pa.FixedSizeListArray.from_arrays(pa.array(transactions[3000:].ravel()), 29)
+table = pipeline.infer(pa.table({"tensor": many}))
+called_fraud = np.asarray(table["out.label"].to_pylist()).ravel()
+print(f"{called_fraud.sum()} of {table.num_rows} transactions look like fraud")
 
 # %% [markdown]
 # ## When it is no longer needed

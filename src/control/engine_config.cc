@@ -41,7 +41,8 @@ const json* FindFirst(const json& document,
 }
 
 Status Wrong(std::string_view key, std::string_view expected) {
-  return InvalidArgument(fmt::format("'engine_config.{}' is not {}", key, expected));
+  return InvalidArgument(fmt::format("'engine_config.{}' is not {}", key, expected),
+                         "wallaroo.DeploymentConfigBuilder() makes a valid configuration");
 }
 
 // Parses all of `text` as a number.
