@@ -90,7 +90,7 @@ print(json.loads(by_curl)[0]["out"])
 # Every row of every inference is kept, newest first: the one by curl, then those of the DataFrame.
 
 # %%
-logs = pipeline.logs(limit=5)
+logs = pipeline.logs(limit=10)
 print(logs.drop(columns="in.tensor").to_string())
 
 # %% [markdown]
