@@ -651,22 +651,44 @@ def test_failed_rows_have_a_topic_of_their_own(joey: Joey, pipeline: Any) -> Non
     assert len(pipeline.logs(valid=False)) == 1
 
 
-def test_logs_wait_for_the_last_inference(
+def test_logs_wait_for_the_inferences_before_them(
     joey: Joey, pipeline: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    joey.answers[INFER] = [{"time": 50, "out.y": 1}]
-    pipeline.infer(pd.DataFrame({"x": [1]}))
-    pages = [log_page([]), log_page([]), log_page([40]), log_page([50]), log_page([50, 40])]
+    for time_ms in (50, 60, 55):
+        joey.answers[INFER] = [{"time": time_ms, "out.y": 1}] * 2
+        pipeline.infer(pd.DataFrame({"x": [1, 2]}))
+    pages = [
+        log_page([40]),
+        log_page([60, 60, 50, 50, 40, 40]),
+        log_page([60, 60, 55, 55, 50, 40]),
+        log_page([60, 60, 55, 55, 50, 50]),
+        log_page([60, 60, 55, 55, 50, 50, 40]),
+    ]
     answers = iter(pages)
     joey.answers[RECORDS] = lambda request: next(answers)
-    assert len(pipeline.logs()) == 2
+    assert len(pipeline.logs()) == 7
     asked = [r for r in joey.calls if r.startswith(RECORDS)]
-    assert ["page_size=1&" in r for r in asked] == [False, True, True, True, False]
-    joey.answers[RECORDS] = log_page([50])
+    assert ["page_size=6&" in r for r in asked] == [False, True, True, True, False]
+    assert capsys.readouterr().err == ""
+    joey.answers[RECORDS] = log_page([60])
     joey.server.requests.clear()
     pipeline.logs()
     assert len(joey.calls) == 1
-    assert capsys.readouterr().err == ""
+
+
+def test_what_logs_wait_for() -> None:
+    from wallaroo import _logs
+
+    recent = _logs.Recent()
+    assert recent.awaited() is None
+    recent.add(10, 1500)
+    recent.add(20, 400)
+    recent.add(15, 300)
+    assert recent.awaited() == (15, 700)
+    recent.add(30, 10000)
+    assert recent.awaited() == (30, 10000)
+    recent.arrived()
+    assert recent.awaited() is None
 
 
 def test_other_warnings_of_logs(

@@ -126,8 +126,10 @@ def send(transport: Transport, path: str, request: Job, seconds: float) -> Answe
         raise InferenceTimeoutError(error.message, error.hint, code=error.code) from None
 
 
-def result(answer: Answer, request: Job) -> tuple[Any, Optional[int]]:
-    """What an answer holds, and the time of its inference in milliseconds since 1970.
+def result(answer: Answer, request: Job) -> tuple[Any, int, Optional[int]]:
+    """What an answer holds: its data, its number of rows, and their time.
+
+    The time is in milliseconds since 1970, None where the answer has none.
 
     Raises
     ------
@@ -140,16 +142,18 @@ def result(answer: Answer, request: Job) -> tuple[Any, Optional[int]]:
             error.message = f"Inference failed: {error.message}"
         raise error
     if request.form == "pandas-records":
-        return _codec.decode_records(answer.data)
+        frame, frame_ms = _codec.decode_records(answer.data)
+        return frame, len(frame), frame_ms
     if request.form == "arrow":
         table, _ = _codec.decode_table(answer.data)
         if table.num_rows and "time" in table.column_names:
-            return table, int(table.column("time")[-1].value)
-        return table, None
+            return table, table.num_rows, int(table.column("time")[-1].value)
+        return table, table.num_rows, None
     document = answer.document()
-    last = document[-1] if isinstance(document, list) and document else document
+    records = document if isinstance(document, list) else [document]
+    last = records[-1] if records else None
     time_ms = last.get("time") if isinstance(last, dict) else None
-    return document, time_ms if isinstance(time_ms, int) else None
+    return document, len(records), time_ms if isinstance(time_ms, int) else None
 
 
 async def in_parallel(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 from urllib.parse import quote, urlencode
 
@@ -23,6 +24,7 @@ LIMIT_DEFAULT = 100
 _ARRIVAL_SECONDS_MAX = 5.0
 _LOOK_SECONDS_FIRST = 0.01
 _LOOK_SECONDS_MAX = 0.25
+_ROWS_COUNTED_MAX = 2000
 
 _MORE_TEXT = (
     "Warning: There are more logs available. "
@@ -92,39 +94,80 @@ def fetch(client: Client, topic: str, request: Request) -> tuple[pa.Table, str]:
     return table, status
 
 
-def fetch_with(
-    client: Client, topic: str, request: Request, newest_ms: Optional[int]
-) -> tuple[pa.Table, str]:
-    """One page of a topic that holds the inference of the time `newest_ms`, once it is there.
+class Awaited(NamedTuple):
+    """Rows that a log must hold: all of them are of `since_ms` or later."""
 
-    Parameters
-    ----------
-    newest_ms : int, optional
-        Milliseconds since 1970 of the last inference that the log must hold; None for none.
+    since_ms: int
+    rows: int
+
+
+class Recent:
+    """Inferences of a pipeline that may not have reached its log yet.
+
+    Engines hand their rows over a moment after they answered, each engine for itself, so rows are
+    counted. Safe to use from several threads.
     """
+
+    def __init__(self) -> None:
+        self._inferences: deque[tuple[int, int, float]] = deque(maxlen=_ROWS_COUNTED_MAX)
+
+    def add(self, time_ms: int, rows: int) -> None:
+        """An inference of `rows` rows was answered just now."""
+        self._inferences.append((time_ms, rows, time.monotonic()))
+
+    def awaited(self) -> Optional[Awaited]:
+        """What to wait for; None where everything has had its time."""
+        answered_since = time.monotonic() - _ARRIVAL_SECONDS_MAX
+        recent = [(t, n) for t, n, at in tuple(self._inferences) if at >= answered_since]
+        if not recent:
+            return None
+        recent.sort(reverse=True)
+        since_ms, rows = recent[0]
+        for time_ms, more in recent[1:]:
+            if rows + more > _ROWS_COUNTED_MAX:
+                break
+            since_ms, rows = time_ms, rows + more
+        return Awaited(since_ms, rows)
+
+    def arrived(self) -> None:
+        """Everything added so far is in the log."""
+        self._inferences.clear()
+
+
+def fetch_with(
+    client: Client, topic: str, request: Request, recent: Recent
+) -> tuple[pa.Table, str]:
+    """One page of a topic, as soon as the topic holds the inferences of `recent`."""
+    awaited = recent.awaited()
+    if awaited is None or not _asks_for(request, awaited.since_ms):
+        return fetch(client, topic, request)
+    if request.start is None and (request.limit or LIMIT_DEFAULT) >= awaited.rows:
+        table, status = fetch(client, topic, request)
+        if _holds(table, status, awaited):
+            recent.arrived()
+            return table, status
+    page = min(awaited.rows, _ROWS_COUNTED_MAX)
+    probe = Request(page, None, None, "time", None, None)
     deadline = time.monotonic() + _ARRIVAL_SECONDS_MAX
     pause = _LOOK_SECONDS_FIRST
-    if newest_ms is None or not _asks_for(request, newest_ms):
-        return fetch(client, topic, request)
-    if request.start is None:
-        table, status = fetch(client, topic, request)
-        if _holds(table, newest_ms):
-            return table, status
-    probe = Request(1, None, None, "time", None, None)
-    while not _holds(fetch(client, topic, probe)[0], newest_ms):
+    while not _holds(*fetch(client, topic, probe), awaited):
         if time.monotonic() >= deadline:
-            print("Warning: the last inference has not reached the log yet.", file=sys.stderr)
+            print("Warning: the last inferences have not reached the log yet.", file=sys.stderr)
             break
         time.sleep(pause)
         pause = min(pause * 2, _LOOK_SECONDS_MAX)
+    recent.arrived()
     return fetch(client, topic, request)
 
 
-def _holds(newest_first: pa.Table, moment_ms: int) -> bool:
-    """Whether the first row of a page is of `moment_ms` or later."""
+def _holds(newest_first: pa.Table, status: str, awaited: Awaited) -> bool:
+    """Whether a page, newest row first, holds the awaited rows or as many as fit."""
     if not newest_first.num_rows or "time" not in newest_first.column_names:
         return False
-    return bool(newest_first.column("time")[0].value >= moment_ms)
+    times = newest_first.column("time").to_numpy().astype("int64")
+    found = int((times >= awaited.since_ms).sum())
+    cut = status not in ("All", "RecordLimited")
+    return found >= min(awaited.rows, _ROWS_COUNTED_MAX) or (cut and found == len(times))
 
 
 def finish(

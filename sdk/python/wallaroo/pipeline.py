@@ -54,7 +54,7 @@ class Pipeline:
         self._steps: Optional[list[Step]] = None
         self._deployed_as: Optional[Deployment] = None
         self._topic: Optional[str] = None
-        self._last_inference_ms: Optional[int] = None
+        self._recent = _logs.Recent()
 
     def id(self) -> int:
         """Its number."""
@@ -398,9 +398,9 @@ class Pipeline:
             now = self._running_deployment()
             if now._path() != deployment._path():
                 answer = _inference.send(self._client._transport, now._path(), job, seconds)
-        result, time_ms = _inference.result(answer, job)
-        if time_ms is not None and time_ms > (self._last_inference_ms or 0):
-            self._last_inference_ms = time_ms
+        result, rows, time_ms = _inference.result(answer, job)
+        if time_ms is not None and rows:
+            self._recent.add(time_ms, rows)
         return result
 
     def _running_deployment(self) -> Deployment:
@@ -449,7 +449,7 @@ class Pipeline:
         Returns
         -------
         pandas.DataFrame or pyarrow.Table
-            One row an inference. It holds the last inference made through this object.
+            One row an inference. It holds the inferences made through this object.
 
         Raises
         ------
@@ -472,9 +472,7 @@ class Pipeline:
         if valid is False:
             table, status = _logs.fetch(self._client, self._topic + "-failures", request)
         else:
-            table, status = _logs.fetch_with(
-                self._client, self._topic, request, self._last_inference_ms
-            )
+            table, status = _logs.fetch_with(self._client, self._topic, request, self._recent)
         return _logs.finish(table, status, request, bool(arrow))
 
     # Displays
