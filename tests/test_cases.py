@@ -123,8 +123,9 @@ def test_arrow_houseprice_1k(wl, cases, undeployed, tmp_path, capsys):
     start, end = (
         single["time"][0].to_pydatetime().replace(tzinfo=datetime.timezone.utc) for single in singles
     )
+    # Times of inferences are whole milliseconds: the batch must be at least one later than `end`.
     end += datetime.timedelta(milliseconds=2)
-    while datetime.datetime.now(datetime.timezone.utc) <= end:
+    while datetime.datetime.now(datetime.timezone.utc) <= end + datetime.timedelta(milliseconds=1):
         time.sleep(0)
     batch = pipeline.infer_from_file(case.file("xtest-1k.arrow"))
     case.frame("head20", batch.to_pandas())

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/limits.h"
+#include "data/plain_lists.h"
 
 namespace joey {
 
@@ -229,7 +230,9 @@ void LimitUnpackedArrow(std::int64_t bytes) { unpacked_bytes_max = bytes; }
 
 Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrow(std::shared_ptr<const void> owner,
                                                         std::string_view bytes) {
-  return Decode(std::make_shared<OwnedBytes>(std::move(owner), bytes));
+  JOEY_ASSIGN_OR_RETURN(std::shared_ptr<arrow::RecordBatch> batch,
+                        Decode(std::make_shared<OwnedBytes>(std::move(owner), bytes)));
+  return WithPlainLists(std::move(batch));
 }
 
 Result<std::vector<ArrowPart>> EncodeArrowFile(const arrow::RecordBatch& batch) {

@@ -15,10 +15,11 @@ inline constexpr std::string_view kArrowFileType = "application/vnd.apache.arrow
 inline constexpr std::string_view kArrowStreamType = "application/vnd.apache.arrow.stream";
 
 // Reads an IPC file or stream whose bytes `owner` keeps alive; the columns borrow them. Several
-// batches are joined. Everything is validated first, so that no later code meets an offset outside
-// its buffer. Errors (kInvalidArgument) say what is wrong: broken or truncated file, no rows or
-// columns, nulls, types that are not accepted (see F15), more rows than limits::kRowsMax, buffers
-// that would unpack to more than limits::kArrowUnpackedBytesMax.
+// batches are joined, fixed-size lists become lists. Everything is validated first, so that no
+// later code meets an offset outside its buffer. Errors (kInvalidArgument) say what is wrong:
+// broken or truncated file, no rows or columns, nulls, types that are not accepted (see F15), more
+// rows than limits::kRowsMax, buffers that would unpack to more than
+// limits::kArrowUnpackedBytesMax.
 Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrow(std::shared_ptr<const void> owner,
                                                         std::string_view bytes);
 
