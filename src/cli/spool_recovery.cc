@@ -61,7 +61,9 @@ void SpoolRecovery::Recover(const std::string& directory) const {
     spdlog::warn("the log spool {} is not wholly shipped; it is tried again later", directory);
     return;
   }
-  std::filesystem::remove_all(directory, error);
+  // What was set aside as damaged or refused stays.
+  std::filesystem::remove(directory + "/lock", error);
+  std::filesystem::remove(directory, error);
   std::filesystem::remove(std::filesystem::path(directory).parent_path(), error);  // when empty
 }
 

@@ -10,6 +10,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/limits.h"
 #include "engine/log_frame.h"
 
 namespace joey::engine {
@@ -222,12 +223,17 @@ Result<LogSchema> ReadSchemaPayload(std::string_view payload) {
   nlohmann::json document = nlohmann::json::parse(context, nullptr, false);
   if (!document.is_object()) return Damaged();
   LogSchema schema;
-  schema.context.topic = document.value("topic", "");
-  schema.context.pipeline_name = document.value("pipeline_name", "");
-  schema.context.pipeline_version = document.value("pipeline_version", "");
-  schema.context.partition = document.value("partition", "");
-  schema.context.last_model = document.value("last_model", "");
-  if (document.value("check_failures", false)) {
+  for (const auto& [name, to] : {std::pair("topic", &schema.context.topic),
+                                 std::pair("pipeline_name", &schema.context.pipeline_name),
+                                 std::pair("pipeline_version", &schema.context.pipeline_version),
+                                 std::pair("partition", &schema.context.partition),
+                                 std::pair("last_model", &schema.context.last_model)}) {
+    const auto found = document.find(name);
+    if (found == document.end() || !found->is_string()) return Damaged();
+    *to = found->get<std::string>();
+  }
+  const auto failures = document.find("check_failures");
+  if (failures != document.end() && *failures == true) {
     schema.context.check_column = CheckColumn::kCheckFailures;
   }
   JOEY_ASSIGN_OR_RETURN(schema.in, ReadSchema(in));
@@ -258,7 +264,7 @@ Status LogAssembler::Add(std::string_view payload) {
   std::uint64_t count = 0;
   std::string_view elapsed;
   if (!reader.TakeValue(time) || !reader.TakeValue(rows) || !reader.TakeValue(count) || rows <= 0 ||
-      count > 1024 || !reader.Take(count * 8, elapsed)) {
+      rows > limits::kRowsMax || count > 1024 || !reader.Take(count * 8, elapsed)) {
     return Damaged();
   }
   for (Gatherer& column : impl_->columns) column.Mark();
@@ -281,7 +287,10 @@ Status LogAssembler::Add(std::string_view payload) {
 std::int64_t LogAssembler::rows() const { return static_cast<std::int64_t>(impl_->times.size()); }
 
 std::size_t LogAssembler::bytes() const {
-  std::size_t sum = impl_->times.size() * 64;
+  const RecordContext& context = impl_->schema.context;
+  const std::size_t each =
+      40 + context.last_model.size() + context.pipeline_version.size() + context.partition.size();
+  std::size_t sum = impl_->times.size() * each + impl_->elapsed.size() * 8;
   for (const Gatherer& column : impl_->columns) sum += column.bytes();
   return sum;
 }

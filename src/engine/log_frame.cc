@@ -52,12 +52,19 @@ class Writer {
   char* to_;
 };
 
+// An array without values may come without its one offset.
+template <typename Offset>
+const Offset* OffsetsOf(const arrow::ArrayData& data, std::int64_t offset, std::int64_t length) {
+  static constexpr Offset kNone[] = {0};
+  return length == 0 ? kNone : data.GetValues<Offset>(1, offset);
+}
+
 template <typename Offset, typename Sink>
 void PutColumn(const arrow::ArrayData& data, std::int64_t offset, std::int64_t length, Sink& sink);
 
 template <typename Offset, typename Sink>
 void PutText(const arrow::ArrayData& data, std::int64_t offset, std::int64_t length, Sink& sink) {
-  const Offset* offsets = data.GetValues<Offset>(1, offset);
+  const Offset* offsets = OffsetsOf<Offset>(data, offset, length);
   sink.PutOffsets(offsets, static_cast<std::size_t>(length) + 1);
   const std::uint8_t* characters = data.buffers[2] ? data.buffers[2]->data() : nullptr;
   sink.Put(characters + offsets[0], static_cast<std::size_t>(offsets[length] - offsets[0]));
@@ -94,7 +101,7 @@ void PutArray(const arrow::ArrayData& data, std::int64_t offset, std::int64_t le
 
 template <typename Offset, typename Sink>
 void PutColumn(const arrow::ArrayData& data, std::int64_t offset, std::int64_t length, Sink& sink) {
-  const Offset* offsets = data.GetValues<Offset>(1, offset);
+  const Offset* offsets = OffsetsOf<Offset>(data, offset, length);
   sink.PutOffsets(offsets, static_cast<std::size_t>(length) + 1);
   const arrow::ArrayData& child = *data.child_data[0];
   PutArray(child, child.offset + offsets[0], offsets[length] - offsets[0], sink);

@@ -27,6 +27,7 @@ struct FrameHeader {
 static_assert(sizeof(FrameHeader) == 32);
 
 inline constexpr std::uint32_t kFrameCommitted = 0x454D4143;
+inline constexpr std::uint32_t kFrameAbandoned = 0x454E4F47;  // room that was not used
 inline constexpr std::uint32_t kSchemaFrame = 1;
 inline constexpr std::uint32_t kRecordFrame = 2;
 

@@ -81,6 +81,10 @@ void LogSegment::Commit(FrameHeader* frame) {
   std::atomic_ref(frame->state).store(kFrameCommitted, std::memory_order_release);
 }
 
+void LogSegment::Abandon(FrameHeader* frame) {
+  std::atomic_ref(frame->state).store(kFrameAbandoned, std::memory_order_release);
+}
+
 LogSegment::Found LogSegment::Next(std::size_t& position, Frame& frame) const {
   if (size_ - position < sizeof(FrameHeader)) return Found::kNothing;
   auto* header = reinterpret_cast<FrameHeader*>(data_ + position);
@@ -88,19 +92,20 @@ LogSegment::Found LogSegment::Next(std::size_t& position, Frame& frame) const {
   if (size == 0) return Found::kNothing;
   if (size < sizeof(FrameHeader) || size % 8 != 0 || size > size_ - position) {
     position = size_;  // nothing behind a damaged length can be trusted
-    return Found::kSkip;
+    return Found::kDamaged;
   }
-  if (std::atomic_ref(header->state).load(std::memory_order_acquire) != kFrameCommitted) {
-    if (!left_behind_) return Found::kPending;
+  std::uint32_t state = std::atomic_ref(header->state).load(std::memory_order_acquire);
+  if (state != kFrameCommitted) {
+    if (!left_behind_ && state != kFrameAbandoned) return Found::kPending;
     position += size;
     return Found::kSkip;
   }
   std::string_view payload(data_ + position + sizeof(FrameHeader), size - sizeof(FrameHeader));
   position += size;
-  if (header->payload_size > payload.size()) return Found::kSkip;
+  if (header->payload_size > payload.size()) return Found::kDamaged;
   payload = payload.substr(0, header->payload_size);
   // What this process wrote itself is as it wrote it.
-  if (left_behind_ && Crc32c(payload) != header->checksum) return Found::kSkip;
+  if (left_behind_ && Crc32c(payload) != header->checksum) return Found::kDamaged;
   frame = {header, payload};
   return Found::kFrame;
 }

@@ -37,15 +37,18 @@ class LogSegment {
   static char* Payload(FrameHeader* frame) { return reinterpret_cast<char*>(frame + 1); }
   // The payload is written: readers may see the frame. Any thread.
   static void Commit(FrameHeader* frame);
+  // Nothing will be written: readers step over it. Any thread.
+  static void Abandon(FrameHeader* frame);
 
   // A frame as readers see it.
   struct Frame {
     const FrameHeader* header = nullptr;
     std::string_view payload;
   };
-  enum class Found { kFrame, kSkip, kPending, kNothing };
+  enum class Found { kFrame, kSkip, kDamaged, kPending, kNothing };
   // The frame at `position`, which moves behind it. kNothing: there is none yet. kPending: it is
-  // being written. kSkip: one that was never finished, or is damaged.
+  // being written. kSkip: one that was never finished, and so never answered. kDamaged: one that
+  // was finished and can no longer be read.
   Found Next(std::size_t& position, Frame& frame) const;
   static constexpr std::size_t kFirstFrame = 64;
 

@@ -53,44 +53,51 @@ void LogShipper::Run() {
   while (!stopping_) {
     const std::uint64_t requests = flush_requests_;
     lock.unlock();
-    const bool all = ShipAll();
+    const Shipped shipped = ShipAll();
+    const bool all = shipped == Shipped::kAll;
     lock.lock();
     if (all) {
       flush_done_ = requests;
       shipped_.notify_all();
       pause = milliseconds(limits::kLogShipMillis);
+    } else if (shipped == Shipped::kBusy) {
+      pause = milliseconds(1);
     } else {
-      pause = std::min(2 * pause, milliseconds(limits::kLogBackOffMillisMax));
+      pause = std::min(2 * std::max(pause, milliseconds(limits::kLogShipMillis)),
+                       milliseconds(limits::kLogBackOffMillisMax));
     }
     wake_.wait_for(lock, pause, [&] { return stopping_ || (all && flush_requests_ > requests); });
   }
 }
 
-bool LogShipper::ShipAll() {
+LogShipper::Shipped LogShipper::ShipAll() {
   for (const std::shared_ptr<LogSegment>& segment : spool_.Segments()) {
-    if (!ShipSegment(segment)) return false;
+    const Shipped shipped = ShipSegment(segment);
+    if (shipped != Shipped::kAll) return shipped;
   }
-  return true;
+  return Shipped::kAll;
 }
 
-bool LogShipper::ShipSegment(const std::shared_ptr<LogSegment>& segment) {
+LogShipper::Shipped LogShipper::ShipSegment(const std::shared_ptr<LogSegment>& segment) {
   Progress& progress = progress_[segment.get()];
   for (;;) {
     // Asked first: when it is active no more, nothing is added after NextBatch() has looked.
     const bool active = spool_.IsActive(*segment);
     std::optional<Batch> batch = NextBatch(*segment, progress);
     if (batch) {
-      if (!Send(*segment, *batch, progress)) return false;
+      if (!Send(*segment, *batch, progress)) return Shipped::kRefused;
       continue;
     }
-    if (active) return true;
     std::size_t position = progress.position;
     LogSegment::Frame frame;
-    if (segment->Next(position, frame) == LogSegment::Found::kNothing) {
-      progress_.erase(segment.get());
-      spool_.Remove(segment);
-    }
-    return true;
+    // Numbers must reach joey serve in order: it takes a late lower one for a duplicate.
+    const LogSegment::Found next = segment->Next(position, frame);
+    if (next == LogSegment::Found::kPending) return Shipped::kBusy;
+    if (active) return Shipped::kAll;
+    if (next != LogSegment::Found::kNothing) continue;
+    progress_.erase(segment.get());
+    spool_.Remove(segment);
+    return Shipped::kAll;
   }
 }
 
@@ -107,20 +114,27 @@ std::optional<LogShipper::Batch> LogShipper::NextBatch(const LogSegment& segment
     std::size_t next = position;
     LogSegment::Found found = segment.Next(next, frame);
     if (found == LogSegment::Found::kNothing || found == LogSegment::Found::kPending) break;
+    const auto report = [&](std::string_view what) {
+      if (position < progress.reported) return;
+      progress.reported = position + 1;
+      spdlog::error("{}, byte {}: {}; what it held is left out of the log", segment.path(),
+                    position, what);
+    };
+    if (found == LogSegment::Found::kDamaged) report("a log record does not match its checksum");
     if (found == LogSegment::Found::kFrame && frame.header->kind == kSchemaFrame) {
       if (assembler) break;
       Result<LogSchema> schema = ReadSchemaPayload(frame.payload);
       if (schema.ok()) {
         progress.schemas[frame.header->schema_id] = std::move(*schema);
       } else {
-        spdlog::error("{}: {}", segment.path(), schema.status().ToString());
+        report(schema.status().message());
       }
     } else if (found == LogSegment::Found::kFrame &&
                frame.header->sequence > progress.stored_sequence) {
       auto schema = progress.schemas.find(frame.header->schema_id);
       if (schema != progress.schemas.end()) {
         if (assembler && (frame.header->schema_id != schema_id ||
-                          assembler->bytes() >= limits::kLogBatchBytes)) {
+                          assembler->bytes() + frame.payload.size() > limits::kLogBatchBytes)) {
           break;
         }
         if (!assembler) {
@@ -133,8 +147,10 @@ std::optional<LogShipper::Batch> LogShipper::NextBatch(const LogSegment& segment
           if (batch.first == 0) batch.first = frame.header->sequence;
           batch.last = frame.header->sequence;
         } else {
-          spdlog::error("{}: {}", segment.path(), added.ToString());
+          report(added.message());
         }
+      } else {
+        report("the schema of a log record is missing");
       }
     }
     position = next;
@@ -182,13 +198,32 @@ bool LogShipper::Send(const LogSegment& segment, const Batch& batch, Progress& p
   if (response->status == 409) {
     // Some of it is stored already: an earlier process sent it and did not hear the answer.
     nlohmann::json document = nlohmann::json::parse(response->body, nullptr, false);
-    if (document.is_object() && document.contains("last_sequence")) {
-      progress.stored_sequence = document["last_sequence"].get<std::uint64_t>();
-      return true;
+    if (document.is_object() && document["last_sequence"].is_number_unsigned()) {
+      const auto stored = document["last_sequence"].get<std::uint64_t>();
+      if (stored >= batch.first) {
+        progress.stored_sequence = stored;
+        return true;
+      }
     }
+  }
+  if ((response->status == 400 || response->status == 413) &&
+      SetAside(segment, batch, std::string_view(**body))) {
+    spdlog::error("joey serve refuses log rows, they are set aside: {} {}", response->status,
+                  response->body);
+    progress.position = batch.end;
+    return true;
   }
   spdlog::error("joey serve does not take log rows: {} {}", response->status, response->body);
   return false;
+}
+
+bool LogShipper::SetAside(const LogSegment& segment, const Batch& batch, std::string_view rows) {
+  const std::string path = segment.path().substr(0, segment.path().rfind('/')) + "/refused-" +
+                           std::string(segment.source()) + "-" + std::to_string(batch.first) +
+                           ".arrows";
+  Status written = WriteFileAtomically(path, rows);
+  if (!written.ok()) spdlog::error("{}", written.ToString());
+  return written.ok();
 }
 
 }  // namespace joey::engine

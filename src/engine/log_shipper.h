@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "engine/log_assembler.h"
@@ -32,6 +33,7 @@ class LogShipper {
     std::size_t position = LogSegment::kFirstFrame;
     std::uint64_t stored_sequence = 0;  // known to be stored by joey serve
     std::map<std::uint32_t, LogSchema> schemas;
+    std::size_t reported = 0;  // damage before this position was reported
   };
   struct Batch {
     std::shared_ptr<arrow::RecordBatch> rows;
@@ -42,11 +44,15 @@ class LogShipper {
   };
 
   void Run();
-  // Ships what is there. False: joey serve did not take it.
-  bool ShipAll();
-  bool ShipSegment(const std::shared_ptr<LogSegment>& segment);
+  // Ships what is there, in order. kBusy: a record is just being written, and what comes behind it
+  // waits for it. kRefused: joey serve is away or did not take it.
+  enum class Shipped { kAll, kBusy, kRefused };
+  Shipped ShipAll();
+  Shipped ShipSegment(const std::shared_ptr<LogSegment>& segment);
   std::optional<Batch> NextBatch(const LogSegment& segment, Progress& progress);
   bool Send(const LogSegment& segment, const Batch& batch, Progress& progress);
+  // Keeps rows joey serve will never take in a file of the spool's directory.
+  bool SetAside(const LogSegment& segment, const Batch& batch, std::string_view rows);
 
   LogSpool& spool_;
   const std::string address_file_;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <utility>
 
 #include "base/limits.h"
 #include "base/random.h"
@@ -20,6 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kPrefix = "segment-";
+constexpr std::size_t kSchemaRoom = 8 << 20;  // for the schemas of as many columns as there may be
 
 std::string SegmentPath(const std::string& directory, std::uint64_t number) {
   std::string digits = std::to_string(number);
@@ -29,6 +31,32 @@ std::string SegmentPath(const std::string& directory, std::uint64_t number) {
 
 bool Same(const std::shared_ptr<arrow::Schema>& a, const std::shared_ptr<arrow::Schema>& b) {
   return a == b || a->Equals(*b, false);
+}
+
+bool FitsOneFrame(const InferenceRecord& record, std::size_t size) {
+  return size <= limits::kSpoolFrameBytes && record.rows <= limits::kSpoolFrameRows;
+}
+
+struct Piece {
+  InferenceRecord record;
+  std::size_t size;
+};
+
+// Halves a record until every piece fits one frame or is one row.
+void Split(const InferenceRecord& record, std::size_t size, std::vector<Piece>& out) {
+  if (record.rows <= 1 || FitsOneFrame(record, size)) {
+    out.push_back({record, size});
+    return;
+  }
+  const std::int64_t half = record.rows / 2;
+  for (const auto& [begin, end] :
+       {std::pair(std::int64_t{0}, half), std::pair(half, record.rows)}) {
+    InferenceRecord part = record;
+    part.rows = end - begin;
+    part.in = record.in->Slice(begin, part.rows);
+    part.out = record.out->Slice(begin, part.rows);
+    Split(part, RecordPayloadSize(part), out);
+  }
 }
 
 }  // namespace
@@ -72,8 +100,8 @@ Status LogSpool::Recover() {
 }
 
 Status LogSpool::Roll(std::size_t payload_size) {
-  std::size_t size = std::max(limits::kSpoolSegmentBytes,
-                              payload_size + LogSegment::kFirstFrame + (std::size_t{1} << 20));
+  std::size_t size =
+      std::max(limits::kSpoolSegmentBytes, payload_size + LogSegment::kFirstFrame + kSchemaRoom);
   if (bytes_ + size > limits::kSpoolBytesMax) {
     return Unavailable("the log spool is full: joey serve has not taken logs for a long time",
                        "start joey serve again; inferences that cannot be logged are refused");
@@ -117,34 +145,58 @@ Result<std::uint32_t> LogSpool::SchemaId(const InferenceRecord& record) {
   return id;
 }
 
+Result<LogSpool::Room> LogSpool::TakeRoom(const InferenceRecord& record, std::size_t size) {
+  if (active_ == nullptr) JOEY_RETURN_IF_ERROR(Roll(size));
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    JOEY_ASSIGN_OR_RETURN(std::uint32_t id, SchemaId(record));
+    std::uint64_t sequence = sequence_.load(std::memory_order_relaxed) + 1;
+    if (FrameHeader* frame = active_->Reserve(size, kRecordFrame, id, sequence)) {
+      sequence_.store(sequence, std::memory_order_release);
+      return Room{frame, active_};
+    }
+    JOEY_RETURN_IF_ERROR(Roll(size));
+  }
+  return Internal("a log record does not fit into its segment");
+}
+
 Status LogSpool::Append(const InferenceRecord& record) {
   std::size_t size = RecordPayloadSize(record);
-  if (size > limits::kSpoolRecordBytesMax) {
-    return ResourceExhausted("the request and its answer are larger than a log record may be (" +
-                                 std::to_string(limits::kSpoolRecordBytesMax) + " bytes)",
-                             "send fewer rows per request");
-  }
-  FrameHeader* frame = nullptr;
-  std::shared_ptr<LogSegment> segment;  // keeps the mapping while the frame is written
-  {
-    std::lock_guard lock(mutex_);
-    if (active_ == nullptr) JOEY_RETURN_IF_ERROR(Roll(size));
-    for (int attempt = 0; frame == nullptr; ++attempt) {
-      JOEY_ASSIGN_OR_RETURN(std::uint32_t id, SchemaId(record));
-      std::uint64_t sequence = sequence_.load(std::memory_order_relaxed) + 1;
-      frame = active_->Reserve(size, kRecordFrame, id, sequence);
-      if (frame != nullptr) {
-        sequence_.store(sequence, std::memory_order_release);
-      } else if (attempt > 0) {
-        return Internal("a log record does not fit into its segment");
-      } else {
-        JOEY_RETURN_IF_ERROR(Roll(size));
-      }
+  if (!FitsOneFrame(record, size)) return AppendPieces(record, size);
+  std::unique_lock lock(mutex_);
+  JOEY_ASSIGN_OR_RETURN(Room room, TakeRoom(record, size));
+  lock.unlock();
+  WriteRecordPayload(record, LogSegment::Payload(room.frame));
+  LogSegment::Commit(room.frame);
+  return {};
+}
+
+// All pieces have their room before one is written, so that a full disk leaves none of them.
+Status LogSpool::AppendPieces(const InferenceRecord& record, std::size_t size) {
+  std::vector<Piece> pieces;
+  Split(record, size, pieces);
+  for (const Piece& piece : pieces) {
+    if (piece.size > limits::kSpoolRowBytesMax) {
+      return {Code::kPayloadTooLarge,
+              "a row and its answer are larger than the log keeps (" +
+                  std::to_string(limits::kSpoolRowBytesMax) + " bytes)",
+              "send smaller tensors"};
     }
-    segment = active_;
   }
-  WriteRecordPayload(record, LogSegment::Payload(frame));
-  LogSegment::Commit(frame);
+  std::vector<Room> rooms;
+  std::unique_lock lock(mutex_);
+  for (const Piece& piece : pieces) {
+    Result<Room> room = TakeRoom(piece.record, piece.size);
+    if (!room.ok()) {
+      for (Room& taken : rooms) LogSegment::Abandon(taken.frame);
+      return room.status();
+    }
+    rooms.push_back(std::move(*room));
+  }
+  lock.unlock();
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    WriteRecordPayload(pieces[i].record, LogSegment::Payload(rooms[i].frame));
+    LogSegment::Commit(rooms[i].frame);
+  }
   return {};
 }
 

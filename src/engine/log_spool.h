@@ -22,7 +22,8 @@ class LogSpool {
   // Takes the directory's lock: one process at a time. What an earlier one left is in Segments().
   static Result<std::unique_ptr<LogSpool>> Open(const std::string& directory);
 
-  // kUnavailable: the spool or the disk is full.
+  // A large record becomes several frames. kUnavailable: the spool or the disk is full.
+  // kPayloadTooLarge: one row alone is more than joey serve takes.
   Status Append(const InferenceRecord& record);
 
   // All segments with unshipped frames, oldest first; the last one may still grow.
@@ -42,9 +43,17 @@ class LogSpool {
   };
 
   LogSpool() = default;
+  // Where a frame goes; `segment` keeps the mapping while it is written.
+  struct Room {
+    FrameHeader* frame = nullptr;
+    std::shared_ptr<LogSegment> segment;
+  };
+
   Status Recover();
+  Status AppendPieces(const InferenceRecord& record, std::size_t size);
   // With mutex_ held:
   Status Roll(std::size_t payload_size);
+  Result<Room> TakeRoom(const InferenceRecord& record, std::size_t size);
   Result<std::uint32_t> SchemaId(const InferenceRecord& record);
 
   std::string directory_;
