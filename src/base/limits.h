@@ -55,13 +55,13 @@ inline constexpr int kDrainSecondsMax = 30;    // for running requests at shutdo
 inline constexpr int kLogFlushSecondsMax = 5;  // to hand logs over at shutdown
 
 // Inference logs, at the engine
-inline constexpr std::size_t kSpoolSegmentBytes = 16 << 20;                // one file of the spool
-inline constexpr std::size_t kSpoolBytesMax = std::size_t{4} << 30;        // all of them
-inline constexpr std::size_t kSpoolFrameBytes = 8 << 20;                   // then it is split
-inline constexpr std::int64_t kSpoolFrameRows = 1 << 16;                   // of one frame
-inline constexpr std::size_t kSpoolRowBytesMax = 48 << 20;                 // of one row
-inline constexpr std::size_t kSpoolSchemasMax = 256;                       // of one segment
-inline constexpr std::size_t kLogBatchBytes = 8 << 20;                     // shipped at once, about
+inline constexpr std::size_t kSpoolSegmentBytes = 16 << 20;          // one file of the spool
+inline constexpr std::size_t kSpoolBytesMax = std::size_t{4} << 30;  // all of them
+inline constexpr std::size_t kSpoolFrameBytes = 8 << 20;             // then it is split
+inline constexpr std::int64_t kSpoolFrameRows = 1 << 16;             // of one frame
+inline constexpr std::size_t kSpoolRowBytesMax = 48 << 20;           // of one row
+inline constexpr std::size_t kSpoolSchemasMax = 256;                 // of one segment
+inline constexpr std::size_t kLogBatchBytes = 8 << 20;               // shipped at once, about
 inline constexpr int kLogShipMillis = 100;         // between two looks for new rows
 inline constexpr int kLogBackOffMillisMax = 2000;  // while joey serve is away
 inline constexpr int kLogShipSecondsMax = 30;      // for an acknowledgement
