@@ -80,6 +80,12 @@ Result<std::unique_ptr<Cgroup>> Cgroup::Make(const std::string& name, double cpu
   return group;
 }
 
+void Cgroup::Remove(const std::string& name) {
+  for (const char* parent : {"/joey/", "/cpu/joey/", "/memory/joey/"}) {
+    ::rmdir((kRoot + parent + name).c_str());
+  }
+}
+
 Cgroup::~Cgroup() {
   for (const std::string& directory : directories_) ::rmdir(directory.c_str());
 }

@@ -18,6 +18,8 @@ class Cgroup {
   // of that name is taken over and its limits are set anew.
   static Result<std::unique_ptr<Cgroup>> Make(const std::string& name, double cpus,
                                               std::int64_t memory_bytes);
+  // Removes the groups of that name that an earlier run left, if no process is in them.
+  static void Remove(const std::string& name);
   ~Cgroup();
   Cgroup(const Cgroup&) = delete;
   Cgroup& operator=(const Cgroup&) = delete;

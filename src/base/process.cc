@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,26 @@ UniqueFd OpenPidfd(pid_t pid) {
   return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
+Status MakePipe(UniqueFd (&ends)[2]) {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) != 0) {
+    return ResourceExhausted(std::string("cannot make a pipe: ") + std::strerror(errno));
+  }
+  ends[0] = UniqueFd(fds[0]);
+  ends[1] = UniqueFd(fds[1]);
+  return {};
+}
+
+Status MakeSocketPair(UniqueFd (&ends)[2]) {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+    return ResourceExhausted(std::string("cannot make a socket pair: ") + std::strerror(errno));
+  }
+  ends[0] = UniqueFd(fds[0]);
+  ends[1] = UniqueFd(fds[1]);
+  return {};
+}
+
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   std::vector<char*> out;
   out.reserve(texts.size() + 1);
@@ -30,13 +51,22 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
 
 // Runs in the child between fork and exec, where only async-signal-safe calls are allowed.
 [[noreturn]] void BecomeProgram(const ProcessOptions& options, char* const* arguments,
-                                char* const* environment, int output, int failure_pipe) {
+                                char* const* environment, int output, int failure_pipe,
+                                const UniqueFd (&go)[2]) {
   const auto fail = [&] {
     int error = errno;
     (void)!::write(failure_pipe, &error, sizeof error);
     ::_exit(127);
   };
   ::setpgid(0, 0);
+  // With our own copy of the writing end open, the end of the parent would go unnoticed.
+  ::close(go[1].get());
+  char may_run = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(go[0].get(), &may_run, 1);
+  } while (got < 0 && errno == EINTR);
+  if (got != 1) ::_exit(127);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -83,12 +113,11 @@ Result<Process> Process::Spawn(const ProcessOptions& options) {
   UniqueFd output(
       ::open(options.output_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!output.valid()) return FileError("open", options.output_file, errno);
-  int pipe_ends[2];
-  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) {
-    return ResourceExhausted(std::string("cannot make a pipe: ") + std::strerror(errno));
-  }
-  UniqueFd read_end(pipe_ends[0]);
-  UniqueFd write_end(pipe_ends[1]);
+  UniqueFd failure[2];
+  UniqueFd go[2];
+  JOEY_RETURN_IF_ERROR(MakePipe(failure));
+  // Not a pipe: writing to a child that was killed must not raise SIGPIPE.
+  JOEY_RETURN_IF_ERROR(MakeSocketPair(go));
   std::vector<char*> arguments = Pointers(options.arguments);
   std::vector<char*> environment = Pointers(options.environment);
   pid_t pid = ::fork();
@@ -96,14 +125,11 @@ Result<Process> Process::Spawn(const ProcessOptions& options) {
     return ResourceExhausted(std::string("cannot start a process: ") + std::strerror(errno));
   }
   if (pid == 0) {
-    BecomeProgram(options, arguments.data(), environment.data(), output.get(), write_end.get());
+    BecomeProgram(options, arguments.data(), environment.data(), output.get(), failure[1].get(),
+                  go);
   }
-  write_end.Reset();
-  int error = 0;
-  if (::read(read_end.get(), &error, sizeof error) == sizeof error) {
-    ::waitpid(pid, nullptr, 0);
-    return Internal("cannot start " + options.arguments[0] + ": " + std::strerror(error));
-  }
+  failure[1].Reset();
+  go[0].Reset();
   UniqueFd pidfd = OpenPidfd(pid);
   if (!pidfd.valid()) {
     ::kill(pid, SIGKILL);  // our own child, not yet waited for: its number is still its own
@@ -111,8 +137,25 @@ Result<Process> Process::Spawn(const ProcessOptions& options) {
     return Internal("cannot watch a process: the kernel has no pidfd_open",
                     "Linux 5.4 or newer is needed");
   }
-  std::uint64_t ticks = ProcessStartTicks(pid).value_or(0);
-  return Process(pid, ticks, std::move(pidfd), true);
+  Process process(pid, ProcessStartTicks(pid).value_or(0), std::move(pidfd), true);
+  if (options.record) {
+    if (Status recorded = options.record(process); !recorded.ok()) {
+      go[1].Reset();
+      ::waitpid(pid, nullptr, 0);
+      return recorded;
+    }
+  }
+  (void)::send(go[1].get(), "1", 1, MSG_NOSIGNAL);
+  int error = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(failure[0].get(), &error, sizeof error);
+  } while (got < 0 && errno == EINTR);
+  if (got == sizeof error) {
+    ::waitpid(pid, nullptr, 0);
+    return Internal("cannot start " + options.arguments[0] + ": " + std::strerror(error));
+  }
+  return process;
 }
 
 std::optional<Process> Process::Adopt(pid_t pid, std::uint64_t start_ticks) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,12 +15,17 @@
 
 namespace joey {
 
+class Process;
+
 struct ProcessOptions {
   std::vector<std::string> arguments;    // [0] is the path of the program; no shell is involved
   std::vector<std::string> environment;  // "NAME=value"; nothing else is inherited
   std::string output_file;               // stdout and stderr are appended to it
   std::vector<std::string> cgroups;      // cgroup.procs files to join before the program starts
   std::int64_t data_bytes_max = 0;       // RLIMIT_DATA; 0 for none
+  // Writes down which process it is, before the program runs. When this fails, or this process is
+  // killed before it returns, the program never runs: no program runs that nobody knows of.
+  std::function<Status(const Process&)> record;
 };
 
 // Handle of one process. It refers to that process only, never to another one that got its number

@@ -78,6 +78,10 @@ class LocalDeployer final : public Deployer {
     deployment.removed = false;
     bool first = deployment.spec.id == 0;
     deployment.spec = std::move(spec);
+    // What never served and was replaced has nothing to finish.
+    for (auto& replica : deployment.replicas) {
+      if (!IsCurrent(deployment, *replica) && !replica->has_run()) replica->Drain(Clock::now());
+    }
     {
       std::unique_lock routes(routes_mutex_);
       routes_[Key(deployment.spec)] = deployment.route;
@@ -118,11 +122,15 @@ class LocalDeployer final : public Deployer {
     out.document = deployment.spec.document;
     int running = 0;
     bool failed = false;
+    bool older_serves = false;
     for (const auto& replica : deployment.replicas) {
       bool current = IsCurrent(deployment, *replica);
       if (!current && !deployment.removed && replica->state() != Replica::State::kRunning) continue;
       out.replicas.push_back(replica->Status());
-      if (!current) continue;
+      if (!current) {
+        older_serves |= replica->state() == Replica::State::kRunning;
+        continue;
+      }
       if (replica->state() == Replica::State::kRunning) ++running;
       if (replica->failures() > 0 && replica->state() != Replica::State::kRunning) {
         failed = true;
@@ -137,6 +145,7 @@ class LocalDeployer final : public Deployer {
       out.phase = Phase::kRunning;
     } else {
       out.phase = failed ? Phase::kError : Phase::kStarting;
+      if (older_serves) out.details.push_back("the previous version goes on serving");
     }
     return out;
   }
@@ -198,6 +207,8 @@ class LocalDeployer final : public Deployer {
         continue;
       }
       if (adopted != nullptr) adopted->Kill();
+      adopted.reset();
+      Cgroup::Remove(entry.path().filename());
       std::error_code ignored;
       fs::remove_all(entry.path(), ignored);
       LeaveSpool(PlanFor(deployment.spec, entry.path().filename()).spool_directory);
@@ -301,6 +312,8 @@ class LocalDeployer final : public Deployer {
         // A spec that fits no fingerprint: a living process is ended.
         auto adopted = Replica::Adopt(PlanFor(nobody, replica.path().filename()), 0);
         if (adopted != nullptr) adopted->Kill();
+        adopted.reset();
+        Cgroup::Remove(replica.path().filename());
       }
       fs::remove_all(entry.path(), inner);
     }

@@ -124,10 +124,13 @@ joey::Status Replica::TryStart() {
       options.data_bytes_max = plan_.spec.memory_bytes;
     }
   }
+  options.record = [this](const Process& process) {
+    return WriteFileAtomically(StateFile(), std::to_string(process.pid()) + " " +
+                                                std::to_string(process.start_ticks()) + " " +
+                                                SpecFingerprint(plan_.spec));
+  };
   JOEY_ASSIGN_OR_RETURN(process_, Process::Spawn(options));
-  return WriteFileAtomically(StateFile(), std::to_string(process_->pid()) + " " +
-                                              std::to_string(process_->start_ticks()) + " " +
-                                              SpecFingerprint(plan_.spec));
+  return {};
 }
 
 void Replica::Start(Clock::time_point now) {
@@ -135,7 +138,6 @@ void Replica::Start(Clock::time_point now) {
   deadline_ = now + seconds(limits::kEngineStartSecondsMax);
   joey::Status started = TryStart();
   if (started.ok()) return;
-  if (process_) Kill();
   BackOff(now, started.ToString());
 }
 
@@ -157,7 +159,7 @@ std::string Replica::FailureText() const {
            std::to_string(plan_.spec.memory_bytes) + " bytes): deploy with more memory";
   }
   Result<std::string> text = ReadFile(ReadyFile() + ".error", limits::kControlBodyBytesMax);
-  if (text.ok() && !has_run_) {
+  if (text.ok()) {
     json document = json::parse(*text, nullptr, false);
     if (document.is_object()) {
       std::string hint = document.value("hint", "");
