@@ -1,12 +1,14 @@
 """Deployments over REST: their documents, redeploys, and what a restart or a kill of `joey serve` leaves."""
 
 import json
+import os
 import pathlib
+import signal
 import threading
 
 import models
 import pytest
-from harness import Api, ApiError, unique, wait_until
+from harness import Api, ApiError, Deployment, unique, wait_until
 
 DOUBLE = models.scale(2, 3)
 TRIPLE = models.scale(3, 3)
@@ -111,11 +113,12 @@ def test_restart_serves_again(joey):
 def test_killed_server_serves_again_and_leaves_no_engine_behind(joey):
     api = Api(joey.url)
     kept = api.deploy(unique("kept"), DOUBLE, replicas=2)
+    engines = set(joey.engines())
     joey.kill()
     joey.start()
     wait_until(lambda: kept.status()["status"] == "Running", what="the deployment after the kill")
     assert first(kept) == [2, 4, 6]
-    wait_until(lambda: len(joey.engines()) == 2, what="two engines, no more")
+    assert set(joey.engines()) == engines  # taken over, not started anew
     kept.undeploy()
     wait_until(lambda: joey.engines() == [], what="the end of all engines")
     api.close()
@@ -203,3 +206,61 @@ def test_deploying_over_and_over_leaves_nothing(joey):
     # Kept connections of the test's own client and the gateway come and go.
     assert after["descriptors"] <= before["descriptors"] + 4
     api.close()
+
+
+def test_a_killed_engine_is_refused_clearly_and_comes_back(joey):
+    api = Api(joey.url)
+    deployment = api.deploy(unique("crash"), DOUBLE)
+    (engine,) = joey.engines()
+    os.kill(engine, signal.SIGKILL)
+    refused = []
+
+    def serves_again():
+        response = deployment.post([{"tensor": [1, 2, 3]}])
+        if response.status_code == 200:
+            return engine not in joey.engines() and response.json()[0]["out.result"] == [2, 4, 6]
+        assert response.status_code == 503
+        (document,) = response.json()
+        refused.append(document)
+        return False
+
+    wait_until(serves_again, what="the successor of the killed engine")
+    for document in refused:
+        assert document["code"] == 503 and document["msg"] and document["hint"]
+    wait_until(lambda: deployment.status()["status"] == "Running", what="the status")
+    deployment.undeploy()
+    api.close()
+
+
+def test_a_replacement_under_load_fails_no_request(api):
+    name = unique("swap")
+    deployment = api.deploy(name, DOUBLE)
+    wrong, seen = [], set()
+    enough = threading.Event()
+
+    def client():
+        own = Api(str(api.http.base_url))
+        deployed = Deployment(own, deployment.pipeline, deployment.version, deployment.id, name)
+        while not enough.is_set():
+            response = deployed.post([{"tensor": [1, 2, 3]}])
+            if response.status_code != 200:
+                wrong.append(response.text)
+                continue
+            seen.add(tuple(response.json()[0]["out.result"]))
+        own.close()
+
+    threads = [threading.Thread(target=client) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: wrong or (2, 4, 6) in seen, what="the first version")
+        api.deploy(name, TRIPLE, wait=False)
+        wait_until(lambda: wrong or (3, 6, 9) in seen, what="the second version")
+        wait_until(lambda: len(deployment.status()["engines"]) == 1, what="the end of the first version")
+    finally:
+        enough.set()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+    assert seen == {(2, 4, 6), (3, 6, 9)}
+    deployment.undeploy()
