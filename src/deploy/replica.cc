@@ -208,8 +208,12 @@ bool Replica::Advance(Clock::time_point now, std::uint64_t& next_endpoint_id) {
     case State::kDraining:
       if (process_->Ended()) {
         CleanUp();
+      } else if (now >= deadline_) {
+        // Its requests had their time: what still runs is cut.
+        Terminate(now);
+        deadline_ = now + seconds(limits::kLogFlushSecondsMax);
       } else if (now >= deadline_ - seconds(limits::kDrainSecondsMax) + kDrainGrace &&
-                 (endpoint_->in_flight.load() == 0 || now >= deadline_)) {
+                 endpoint_->in_flight.load() == 0) {
         Terminate(now);
       }
       return false;
