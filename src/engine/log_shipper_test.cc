@@ -18,6 +18,8 @@
 
 #include "base/limits.h"
 #include "engine/inference_log.h"
+#include "engine/log_shipper.h"
+#include "engine/log_spool.h"
 #include "http/server.h"
 
 namespace joey::engine {
@@ -183,6 +185,26 @@ TEST_F(LogShipperTest, NoRowOfManyThreadsIsLostOrOvertaken) {
   }
   std::sort(rows.begin(), rows.end());
   EXPECT_EQ(rows, UpTo(kThreads * kEach));
+}
+
+// joey serve takes a number below the last one for a duplicate.
+TEST_F(LogShipperTest, NothingIsShippedBeforeAnEarlierFrameIsWritten) {
+  Receiver receiver;
+  Announce(receiver);
+  auto spool = std::move(*LogSpool::Open(directory_ + "/spool"));
+  ASSERT_TRUE(spool->Append(Record(0)).ok());
+  FrameHeader* unfinished = spool->Segments().back()->Reserve(64, kRecordFrame, 0, 2);
+  std::int64_t end = 1;
+  while (spool->Segments().size() == 1) {
+    ASSERT_TRUE(spool->Append(Record(end, 60000)).ok());
+    end += 60000;
+  }
+  LogShipper shipper(*spool, directory_ + "/address", "secret");
+  EXPECT_FALSE(shipper.Flush(milliseconds(500)));
+  EXPECT_EQ(receiver.rows(), UpTo(1));
+  LogSegment::Abandon(unfinished);
+  ASSERT_TRUE(shipper.Flush(kLong));
+  EXPECT_EQ(receiver.rows(), UpTo(end));
 }
 
 TEST_F(LogShipperTest, RowsWaitWhileTheServerIsAwayAndFollowItToAnotherPort) {
