@@ -56,6 +56,7 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   pipelines_ = std::make_unique<control::Pipelines>(*database_);
   deployments_ = std::make_unique<control::Deployments>(*database_, *model_files_, *deployer_,
                                                         std::move(settings));
+  deployments_->ExpectResume();
   return workspaces_->EnsureDefaultUser();
 }
 
@@ -81,6 +82,7 @@ Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options
   // Before engines are started: they look here for where to send their logs.
   JOEY_RETURN_IF_ERROR(WriteFileAtomically(data_->address_file(), address));
   JOEY_RETURN_IF_ERROR(deployments_->Resume());
+  gateway_->SetReady();
   api_->SetReady();
   if (!options.ready_file.empty()) {
     JOEY_RETURN_IF_ERROR(WriteFileAtomically(options.ready_file, address, 0644));

@@ -171,6 +171,9 @@ Result<json> Deployments::StatusDocument(std::string_view key) {
   if (const auto failed = failures_.find(deployment->id); failed != failures_.end()) {
     return FailedStatusDocument(failed->second);
   }
+  if (resuming_) {
+    return Unavailable("joey serve is starting", "ask again in a moment");
+  }
   return NotFound(fmt::format("Pipeline {} is not deployed", deployment->pipeline_name),
                   "deploy it first: pipeline.deploy()");
 }
@@ -198,6 +201,7 @@ Status Deployments::Resume() {
     std::lock_guard failures_lock(failures_mutex_);
     failures_[deployment.id] = std::move(status);
   }
+  resuming_ = false;
   return {};
 }
 

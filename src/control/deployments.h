@@ -3,6 +3,7 @@
 // Threads: any. Changes of deployments are made one after the other.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -52,12 +53,15 @@ class Deployments {
   // At start: hands everything that was deployed to the deployer again. What cannot be started (a
   // model file is gone) shows the reason in its status and does not keep the others from starting.
   Status Resume();
+  // Resume() will follow: until it has, what does not run yet is Unavailable and not NotFound.
+  void ExpectResume() { resuming_ = true; }
 
  private:
   Database& database_;
   const ModelFiles& files_;
   deploy::Deployer& deployer_;
   const EngineSettings settings_;
+  std::atomic<bool> resuming_{false};
   std::mutex changes_;
   std::mutex failures_mutex_;
   std::map<std::int64_t, Status> failures_;  // of Resume(); guarded by failures_mutex_

@@ -243,15 +243,20 @@ void Gateway::Start(const http::Server& server) {
   }
 }
 
+Status Gateway::Unknown(const std::string& deployment, const std::string& pipeline, bool ready) {
+  if (!ready) return Unavailable("joey serve is starting", "send the request again in a moment");
+  return NotFound(
+      "the pipeline '" + pipeline + "' is not deployed (no deployment '" + deployment + "')",
+      "call pipeline.deploy() first");
+}
+
 awaitable<void> Gateway::Forward(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const std::string& deployment = request.path_parameters[0];
   std::shared_ptr<const deploy::Route> route = deployer_.FindRoute(deployment);
   if (route == nullptr) {
-    co_await exchange.Respond(
-        InferError(NotFound("the pipeline '" + request.path_parameters[1] +
-                                "' is not deployed (no deployment '" + deployment + "')",
-                            "call pipeline.deploy() first")));
+    http::Response response = InferError(Unknown(deployment, request.path_parameters[1], ready_));
+    co_await exchange.Respond(std::move(response));
     co_return;
   }
   UpstreamPool& pool = *pools_[static_cast<std::size_t>(exchange.thread_index())];

@@ -1,6 +1,7 @@
 // From joey serve's inference URL to an engine and back.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <memory>
 #include <string>
@@ -26,11 +27,16 @@ class Gateway {
   void AddRoutes(http::Server& server);
   // After AddRoutes() and before Server::Start().
   void Start(const http::Server& server);
+  // Every deployment is known to the deployer: until then one that is not known may still come, and
+  // its requests are answered 503 instead of 404.
+  void SetReady() { ready_ = true; }
 
  private:
   boost::asio::awaitable<void> Forward(http::Exchange& exchange);
+  static Status Unknown(const std::string& deployment, const std::string& pipeline, bool ready);
 
   const deploy::Deployer& deployer_;
+  std::atomic<bool> ready_{false};
   std::vector<std::unique_ptr<UpstreamPool>> pools_;  // one per I/O thread
 };
 
