@@ -108,9 +108,14 @@ def tree(fix):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fix", action="store_true")
-    fix = parser.parse_args().fix
+    parser.add_argument("--quick", action="store_true", help="without clang-tidy, which takes minutes when cold")
+    arguments = parser.parse_args()
+    fix = arguments.fix
+    checks = [clang_format, ruff] if fix else [layers, tree, clang_format, ruff]
+    if not fix and not arguments.quick:
+        checks.append(clang_tidy)
     failed = False
-    for check in (clang_format, ruff) if fix else (layers, tree, clang_format, ruff, clang_tidy):
+    for check in checks:
         problems = check(fix)
         failed = failed or bool(problems)
         print(f"{check.__name__}: {'ok' if not problems else 'FAILED'}")
