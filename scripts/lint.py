@@ -108,7 +108,9 @@ def tree(fix):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fix", action="store_true")
-    parser.add_argument("--quick", action="store_true", help="without clang-tidy, which takes minutes when cold")
+    parser.add_argument(
+        "--quick", action="store_true", help="without clang-tidy, which takes minutes when cold"
+    )
     arguments = parser.parse_args()
     fix = arguments.fix
     checks = [clang_format, ruff] if fix else [layers, tree, clang_format, ruff]

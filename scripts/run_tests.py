@@ -46,7 +46,9 @@ def lint():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("preset", nargs="?", default="release")
-    parser.add_argument("--lint", action="store_true", help="count a lint without clang-tidy as one more test")
+    parser.add_argument(
+        "--lint", action="store_true", help="count a lint without clang-tidy as one more test"
+    )
     arguments = parser.parse_args()
     build = ROOT / "build" / arguments.preset
     environment = dict(os.environ, JOEY_BIN=os.environ.get("JOEY_BIN", str(build / "joey")))
