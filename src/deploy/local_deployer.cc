@@ -293,13 +293,14 @@ class LocalDeployer final : public Deployer {
         ++next;
       }
     }
-    if (unclaimed_deadline_ != Clock::time_point() && now >= unclaimed_deadline_) {
+    if (unclaimed_deadline_ != Clock::time_point() && (stopping_ || now >= unclaimed_deadline_)) {
       unclaimed_deadline_ = {};
       EndUnclaimed();
+      if (!stopping_) LeaveUnusedSpools();
     }
   }
 
-  // Engines and spools of deployments that no longer exist.
+  // Engines of deployments that no longer exist.
   void EndUnclaimed() {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(DeploymentsDirectory(), error)) {
@@ -317,6 +318,10 @@ class LocalDeployer final : public Deployer {
       }
       fs::remove_all(entry.path(), inner);
     }
+  }
+
+  void LeaveUnusedSpools() const {
+    std::error_code error;
     std::set<std::string> used;
     for (const auto& [id, deployment] : deployments_) {
       for (const auto& replica : deployment.replicas) used.insert(replica->plan().spool_directory);

@@ -324,6 +324,13 @@ TEST_F(DeployerTest, EndsEnginesOfAKilledServerThatServeSomethingElse) {
   for (const std::string& spool : spools) EXPECT_TRUE(fs::is_directory(spool)) << spool;
 }
 
+TEST_F(DeployerTest, AServerThatStopsSoonEndsWhatNobodyClaimed) {
+  DeployAndDie(Options(), Spec(1));
+  ASSERT_EQ(Engines().size(), 1u);
+  MakeLocalDeployer(Options())->Shutdown();
+  EXPECT_EQ(Engines(), std::set<pid_t>());
+}
+
 TEST_F(DeployerTest, ANumberThatBelongsToSomebodyElseIsLeftAlone) {
   ProcessOptions options;
   options.arguments = {"/bin/sleep", "1000"};
