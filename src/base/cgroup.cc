@@ -1,6 +1,7 @@
 #include "base/cgroup.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,14 +81,33 @@ Result<std::unique_ptr<Cgroup>> Cgroup::Make(const std::string& name, double cpu
   return group;
 }
 
+namespace {
+
+// A group is busy for a moment after its last process has ended, and for as long as a child that
+// its program left behind lives: such a child is ended too.
+void RemoveGroup(const std::string& directory) {
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries && ::rmdir(directory.c_str()) != 0 && errno == EBUSY; ++i) {
+    Result<std::string> members = ReadFile(directory + "/cgroup.procs", 1 << 20);
+    if (!members.ok()) return;
+    std::istringstream pids(*members);
+    for (pid_t pid = 0; pids >> pid;) {
+      if (pid > 0) ::kill(pid, SIGKILL);
+    }
+    ::usleep(10'000);
+  }
+}
+
+}  // namespace
+
 void Cgroup::Remove(const std::string& name) {
   for (const char* parent : {"/joey/", "/cpu/joey/", "/memory/joey/"}) {
-    ::rmdir((kRoot + parent + name).c_str());
+    RemoveGroup(kRoot + parent + name);
   }
 }
 
 Cgroup::~Cgroup() {
-  for (const std::string& directory : directories_) ::rmdir(directory.c_str());
+  for (const std::string& directory : directories_) RemoveGroup(directory);
 }
 
 int Cgroup::OutOfMemoryKills() const {

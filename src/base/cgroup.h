@@ -10,7 +10,7 @@
 
 namespace joey {
 
-// One group with its limits. Removed when destroyed, for which it must be empty of processes.
+// One group with its limits. Removed when destroyed; processes that are still in it are ended.
 class Cgroup {
  public:
   // `name` becomes a directory below "joey" of each controller. `cpus` 0 and `memory_bytes` 0 mean
@@ -18,7 +18,7 @@ class Cgroup {
   // of that name is taken over and its limits are set anew.
   static Result<std::unique_ptr<Cgroup>> Make(const std::string& name, double cpus,
                                               std::int64_t memory_bytes);
-  // Removes the groups of that name that an earlier run left, if no process is in them.
+  // Removes the groups of that name that an earlier run left, and ends the processes in them.
   static void Remove(const std::string& name);
   ~Cgroup();
   Cgroup(const Cgroup&) = delete;
