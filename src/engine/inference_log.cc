@@ -9,8 +9,9 @@ namespace {
 
 class SpooledLog final : public InferenceLog {
  public:
-  SpooledLog(std::unique_ptr<LogSpool> spool, const InferenceLogOptions& options)
-      : spool_(std::move(spool)), shipper_(*spool_, options.address_file, options.token) {}
+  SpooledLog(std::unique_ptr<LogSpool> spool, InferenceLogOptions options)
+      : spool_(std::move(spool)),
+        shipper_(*spool_, std::move(options.address_file), std::move(options.token)) {}
 
   Status Append(const InferenceRecord& record) override { return spool_->Append(record); }
   bool Flush(std::chrono::milliseconds deadline) override { return shipper_.Flush(deadline); }
@@ -24,7 +25,8 @@ class SpooledLog final : public InferenceLog {
 
 Result<std::unique_ptr<InferenceLog>> InferenceLog::Make(InferenceLogOptions options) {
   JOEY_ASSIGN_OR_RETURN(std::unique_ptr<LogSpool> spool, LogSpool::Open(options.spool_directory));
-  return std::unique_ptr<InferenceLog>(std::make_unique<SpooledLog>(std::move(spool), options));
+  return std::unique_ptr<InferenceLog>(
+      std::make_unique<SpooledLog>(std::move(spool), std::move(options)));
 }
 
 }  // namespace joey::engine

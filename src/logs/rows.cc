@@ -210,7 +210,7 @@ Result<LogRows> DecodeRows(std::string_view bytes) {
   if (batches.size() == 1) {
     out.batch = std::move(batches[0]);
   } else {
-    auto table = arrow::Table::FromRecordBatches(schema, std::move(batches));
+    auto table = arrow::Table::FromRecordBatches(schema, batches);
     if (!table.ok()) return Refused(table.status());
     auto joined = (*table)->CombineChunksToBatch(LogPool());
     if (!joined.ok()) return Refused(joined.status());
