@@ -61,12 +61,14 @@ void LogShipper::Run() {
       shipped_.notify_all();
       pause = milliseconds(limits::kLogShipMillis);
     } else if (shipped == Shipped::kBusy) {
-      pause = milliseconds(1);
+      pause = milliseconds(flush_requests_ > flush_done_ ? 1 : limits::kLogShipMillis);
     } else {
       pause = std::min(2 * std::max(pause, milliseconds(limits::kLogShipMillis)),
                        milliseconds(limits::kLogBackOffMillisMax));
     }
-    wake_.wait_for(lock, pause, [&] { return stopping_ || (all && flush_requests_ > requests); });
+    wake_.wait_for(lock, pause, [&] {
+      return stopping_ || (shipped != Shipped::kRefused && flush_requests_ > requests);
+    });
   }
 }
 
@@ -86,6 +88,10 @@ LogShipper::Shipped LogShipper::ShipSegment(const std::shared_ptr<LogSegment>& s
     std::optional<Batch> batch = NextBatch(*segment, progress);
     if (batch) {
       if (!Send(*segment, *batch, progress)) return Shipped::kRefused;
+      // What came in while this was sent goes with the next round: each batch costs joey serve a
+      // write to disk, however few rows it has.
+      const bool taken = progress.position == batch->end;
+      if (active && taken && batch->to_end) return Shipped::kAll;
       continue;
     }
     std::size_t position = progress.position;
@@ -113,7 +119,10 @@ std::optional<LogShipper::Batch> LogShipper::NextBatch(const LogSegment& segment
     LogSegment::Frame frame;
     std::size_t next = position;
     LogSegment::Found found = segment.Next(next, frame);
-    if (found == LogSegment::Found::kNothing || found == LogSegment::Found::kPending) break;
+    if (found == LogSegment::Found::kNothing || found == LogSegment::Found::kPending) {
+      batch.to_end = found == LogSegment::Found::kNothing;
+      break;
+    }
     const auto report = [&](std::string_view what) {
       if (position < progress.reported) return;
       progress.reported = position + 1;

@@ -41,6 +41,7 @@ class LogShipper {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
     std::size_t end = 0;  // position behind its last frame
+    bool to_end = false;  // it holds all there was
   };
 
   void Run();
