@@ -16,6 +16,7 @@
 #include "engine/infer_handler.h"
 #include "engine/inference_log.h"
 #include "engine/metrics.h"
+#include "http/infer_error.h"
 #include "http/offload.h"
 #include "http/server.h"
 #include "runtime/onnx_model.h"
@@ -23,6 +24,7 @@
 namespace joey::engine {
 
 namespace asio = boost::asio;
+using http::InferError;
 using nlohmann::json;
 
 namespace {

@@ -7,8 +7,11 @@
 #include "data/arrow_ipc.h"
 #include "data/json_records.h"
 #include "engine/inference_log.h"
+#include "http/infer_error.h"
 
 namespace joey::engine {
+
+using http::InferError;
 
 namespace {
 
@@ -72,12 +75,6 @@ http::Response ArrowResponse(const InferenceRecord& record, const AnswerOptions&
 }
 
 }  // namespace
-
-http::Response InferError(const Status& status) {
-  http::Response response = http::ErrorResponse(status);
-  response.body = "[" + response.body + "]";
-  return response;
-}
 
 http::Response Infer(const http::Request& request, const Pipeline& pipeline, InferenceLog* log,
                      int threads, InferOutcome& outcome) {

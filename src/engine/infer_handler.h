@@ -23,7 +23,4 @@ struct InferOutcome {
 http::Response Infer(const http::Request& request, const Pipeline& pipeline, InferenceLog* log,
                      int threads, InferOutcome& outcome);
 
-// An error of the inference path: the public client expects an array around the document.
-http::Response InferError(const Status& status);
-
 }  // namespace joey::engine

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "gateway/upstream.h"
+#include "http/infer_error.h"
 
 namespace joey::gateway {
 
@@ -29,10 +30,9 @@ class InFlight {
   deploy::Endpoint& endpoint_;
 };
 
-// The public client wants inference errors as an array.
+// An error of the inference path; one that passes says when to come again.
 http::Response InferError(const Status& status) {
-  http::Response response = http::ErrorResponse(status);
-  response.body = "[" + response.body + "]";
+  http::Response response = http::InferError(status);
   if (status.code() == Code::kUnavailable) response.headers.emplace_back("Retry-After", "1");
   return response;
 }
