@@ -35,9 +35,9 @@ struct InferenceRecord {
   std::shared_ptr<arrow::RecordBatch> out;
   std::vector<std::uint64_t> elapsed_ns;  // parsing, then each step
   // Columns that only some pipelines have, by their full names; null when there are none:
-  // `out_<model>.<field>` of shadows, `anomaly.count` (uint32) with a bool `anomaly.<name>` for each
-  // check, or `check_failures` (list of texts), and `metadata.last_model` where rows met different
-  // models. They take the place of what would stand there by default. Without nulls too.
+  // `out_<model>.<field>` of shadows, `anomaly.count` (uint32) with a bool `anomaly.<name>` for
+  // each check, or `check_failures` (list of texts), and `metadata.last_model` where rows met
+  // different models. They take the place of what would stand there by default. Without nulls too.
   std::shared_ptr<arrow::RecordBatch> extra;
 };
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -16,14 +15,13 @@
 #include "engine/infer_handler.h"
 #include "engine/inference_log.h"
 #include "engine/metrics.h"
+#include "engine/request_runner.h"
 #include "http/infer_error.h"
-#include "http/offload.h"
 #include "http/server.h"
 #include "runtime/onnx_model.h"
 
 namespace joey::engine {
 
-namespace asio = boost::asio;
 using http::InferError;
 using nlohmann::json;
 
@@ -58,7 +56,7 @@ struct Engine::Impl {
       : document(std::move(given)),
         threads(ThreadCount(document.cpus)),
         metrics(document.pipeline_name),
-        compute(static_cast<std::size_t>(threads)),
+        runner(metrics, threads),
         server({.listen = std::move(listen), .io_threads = threads, .worker_threads = 1}) {}
 
   Status Load() {
@@ -87,8 +85,11 @@ struct Engine::Impl {
       body_bytes_max = std::min(body_bytes_max, static_cast<std::size_t>(share));
       LimitUnpackedArrow(std::min(limits::kArrowUnpackedBytesMax, share));
     }
+    native = {.answer = [this](const http::Request& request,
+                               InferOutcome& outcome) { return AnswerNative(request, outcome); },
+              .error = InferError};
     server.HandleAsync("POST", "/pipelines/{name}",
-                       [this](http::Request& request) { return HandleInfer(request); },
+                       [this](http::Request& request) { return runner.Answer(native, request); },
                        {.body_bytes_max = body_bytes_max});
     const auto get = [this](std::string_view path, http::Handler handler) {
       server.Handle("GET", path, std::move(handler));
@@ -117,47 +118,12 @@ struct Engine::Impl {
     });
   }
 
-  // Small, quick requests run where they were read; others must not hold up the thread's other
-  // connections and go to the compute threads.
-  asio::awaitable<http::Response> HandleInfer(http::Request& request) {
+  Result<http::Response> AnswerNative(const http::Request& request, InferOutcome& outcome) {
     if (request.path_parameters[0] != document.pipeline_name) {
-      co_return InferError(
-          NotFound("there is no pipeline '" + request.path_parameters[0] + "' on this engine",
-                   "it runs '" + document.pipeline_name + "'"));
+      return NotFound("there is no pipeline '" + request.path_parameters[0] + "' on this engine",
+                      "it runs '" + document.pipeline_name + "'");
     }
-    bool quick = request.body.size() <= limits::kInlineBodyBytesMax &&
-                 recent_run_ns.load(std::memory_order_relaxed) <= limits::kInlineRunNanosMax;
-    if (quick) co_return RunInfer(request);
-    if (waiting.fetch_add(1) >= limits::kComputeQueueMax) {
-      waiting.fetch_sub(1);
-      co_return InferError(Unavailable("the engine has too many requests waiting",
-                                       "send again later, or deploy more replicas"));
-    }
-    http::Response response =
-        co_await http::Offload(compute, [this, &request] { return RunInfer(request); });
-    waiting.fetch_sub(1);
-    co_return response;
-  }
-
-  http::Response RunInfer(const http::Request& request) {
-    auto start = std::chrono::steady_clock::now();
-    InferOutcome outcome;
-    http::Response response;
-    try {
-      response = Infer(request, *pipeline, log.get(), threads, outcome);
-    } catch (const std::bad_alloc&) {
-      response = InferError(
-          ResourceExhausted("not enough memory for this request", "send fewer rows per request"));
-    } catch (const std::exception& error) {
-      response = InferError(Internal(std::string("the request failed: ") + error.what()));
-    }
-    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    metrics.CountRequest(response.status, static_cast<double>(outcome.rows), seconds.count());
-    if (outcome.rows > 0) {
-      std::uint64_t before = recent_run_ns.load(std::memory_order_relaxed);
-      recent_run_ns.store((3 * before + outcome.run_ns) / 4, std::memory_order_relaxed);
-    }
-    return response;
+    return Infer(request, *pipeline, log.get(), threads, outcome);
   }
 
   const DeploymentDocument document;
@@ -166,10 +132,9 @@ struct Engine::Impl {
   std::unique_ptr<OnnxRuntime> runtime;  // outlives the models in `pipeline`
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<InferenceLog> log;
-  std::atomic<std::uint64_t> recent_run_ns = 0;  // moving average of a request's model time
-  std::atomic<int> waiting = 0;
   std::atomic<bool> draining = false;
-  asio::thread_pool compute;
+  RequestRunner runner;
+  InferRoute native;
   http::Server server;
 };
 
@@ -177,7 +142,7 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Engine::~Engine() {
   impl_->server.Stop();
-  impl_->compute.join();
+  impl_->runner.Join();
 }
 
 Result<std::unique_ptr<Engine>> Engine::Start(DeploymentDocument document, HostPort listen) {

@@ -6,12 +6,8 @@
 #include "data/answer.h"
 #include "data/arrow_ipc.h"
 #include "data/json_records.h"
-#include "engine/inference_log.h"
-#include "http/infer_error.h"
 
 namespace joey::engine {
-
-using http::InferError;
 
 namespace {
 
@@ -62,10 +58,10 @@ AnswerOptions ReadOptions(const http::Request& request) {
   return options;
 }
 
-http::Response ArrowResponse(const InferenceRecord& record, const AnswerOptions& options) {
+Result<http::Response> ArrowResponse(const InferenceRecord& record, const AnswerOptions& options) {
   auto table = MakeAnswerTable(record, options);
   Result<std::vector<ArrowPart>> parts = EncodeArrowFile(*table);
-  if (!parts.ok()) return InferError(parts.status());
+  if (!parts.ok()) return parts.status();
   http::Response response;
   response.content_type = kArrowFileType;
   for (ArrowPart& part : *parts) {
@@ -76,10 +72,9 @@ http::Response ArrowResponse(const InferenceRecord& record, const AnswerOptions&
 
 }  // namespace
 
-http::Response Infer(const http::Request& request, const Pipeline& pipeline, InferenceLog* log,
-                     int threads, InferOutcome& outcome) {
-  Result<Format> format = InputFormat(request);
-  if (!format.ok()) return InferError(format.status());
+Result<http::Response> Infer(const http::Request& request, const Pipeline& pipeline,
+                             InferenceLog* log, int threads, InferOutcome& outcome) {
+  JOEY_ASSIGN_OR_RETURN(Format format, InputFormat(request));
   AnswerOptions options = ReadOptions(request);
 
   std::int64_t time_ms = NowMicros() / 1000;
@@ -87,33 +82,22 @@ http::Response Infer(const http::Request& request, const Pipeline& pipeline, Inf
   std::shared_ptr<arrow::RecordBatch> in;
   std::vector<std::string_view> cells;
   std::shared_ptr<const void> copied_text;
-  if (*format == Format::kJson) {
-    Result<JsonRecords> records = ParseJsonRecords(request.body.view(), pipeline.hints(), threads);
-    if (!records.ok()) return InferError(records.status());
-    in = std::move(records->batch);
-    cells = std::move(records->cells);
-    copied_text = std::move(records->copied_text);
+  if (format == Format::kJson) {
+    JOEY_ASSIGN_OR_RETURN(JsonRecords records,
+                          ParseJsonRecords(request.body.view(), pipeline.hints(), threads));
+    in = std::move(records.batch);
+    cells = std::move(records.cells);
+    copied_text = std::move(records.copied_text);
   } else {
-    Result<std::shared_ptr<arrow::RecordBatch>> batch =
-        DecodeArrow(request.body.owner(), request.body.view());
-    if (!batch.ok()) return InferError(batch.status());
-    in = std::move(*batch);
+    JOEY_ASSIGN_OR_RETURN(in, DecodeArrow(request.body.owner(), request.body.view()));
   }
   auto parse_ns = static_cast<std::uint64_t>(
       std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count());
 
-  Result<InferenceRecord> record = pipeline.Execute(std::move(in), time_ms, parse_ns);
-  if (!record.ok()) return InferError(record.status());
-  if (log != nullptr) {
-    Status logged = log->Append(*record);
-    if (!logged.ok()) return InferError(logged);
-  }
-  outcome.rows = record->rows;
-  for (std::size_t i = 1; i < record->elapsed_ns.size(); ++i)
-    outcome.run_ns += record->elapsed_ns[i];
-
-  if (OutputFormat(request, *format) == Format::kArrow) return ArrowResponse(*record, options);
-  return http::Response::Json(WriteJsonAnswer(*record, cells, options));
+  JOEY_ASSIGN_OR_RETURN(InferenceRecord record,
+                        RunInference(pipeline, log, std::move(in), time_ms, parse_ns, outcome));
+  if (OutputFormat(request, format) == Format::kArrow) return ArrowResponse(record, options);
+  return http::Response::Json(WriteJsonAnswer(record, cells, options));
 }
 
 }  // namespace joey::engine
