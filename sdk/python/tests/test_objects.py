@@ -492,6 +492,51 @@ def test_pipeline_table(pipeline: Any, wl: wallaroo.Client) -> None:
     assert [c.id() for c in version.model_configs()] == [21]
 
 
+def test_display_of_splits_and_validations(joey: Joey, wl: wallaroo.Client, pipeline: Any) -> None:
+    model = wl.get_model("m", "v-uuid")
+    pipeline.clear().add_random_split([(1, model)])
+    assert dict(pipeline._fields())["steps"] == "m"
+    pipeline.clear().add_model_step(model)
+    pipeline.add_validation("low", model.outputs[0][0] > 0.5)
+    tree = pipeline.steps()[1].to_json()["Check"]["tree"]
+    assert repr(pipeline).endswith(str({"d": str(STEPS + [{"Check": {"tree": tree}}])})[6:])
+
+
+def test_splits_are_deployed_with_every_model(joey: Joey, wl: wallaroo.Client) -> None:
+    def version(request: Request) -> Any:
+        number = 11 if request.json()["name"] == "m" else 12
+        document = {**MODEL_VERSION, "id": number, "name": request.json()["name"]}
+        config = {**CONFIG, "id": 10 + number}
+        return {"model_version": {"model_version": document, "config": config}}
+
+    created = {
+        "pipeline_pk_id": 3,
+        "pipeline_variant_pk_id": 31,
+        "pipeline_variant_version": "p-uuid",
+    }
+    joey.answers.update(
+        {
+            "/v1/api/models/find_version": version,
+            "/v1/api/pipelines/create": created,
+            "/v1/api/pipelines/deploy": {"id": 5},
+            "/v1/api/status/get_deployment": {"status": "Running"},
+        }
+    )
+    one, two = wl.get_model("m", "v-uuid"), wl.get_model("n", "v-uuid")
+    pipeline = wl.build_pipeline("p").add_random_split([(1, one), (2, two)], "k")
+    pipeline.add_model_step(one).deploy()
+    steps = [s.to_json() for s in pipeline.steps()]
+    bodies = {r.path: r.json() for r in joey.server.requests}
+    assert bodies["/v1/api/pipelines/create"]["definition"] == {"id": "p", "steps": steps}
+    assert bodies["/v1/api/pipelines/deploy"]["model_configs"] == [21, 22]
+    stored = pipeline_document()
+    stored["versions"][0]["definition"]["steps"] = steps
+    joey.answers["/v1/api/pipelines/get"] = stored
+    again = wallaroo.pipeline.Pipeline(wl, stored)
+    assert [s.to_json() for s in again.steps()] == steps
+    assert [c.id() for c in again.versions()[0].model_configs()] == [21, 22]
+
+
 # Inference
 
 INFER = "/v1/api/pipelines/infer/p-5/p"
@@ -527,7 +572,16 @@ def test_infer_with_arrow(joey: Joey, pipeline: Any) -> None:
 def test_infer_with_json(joey: Joey, pipeline: Any) -> None:
     classic = [{"time": 1, "outputs": [{"Float": {"v": 1, "dim": [1, 1], "data": [0.5]}}]}]
     joey.answers[INFER] = classic
-    assert pipeline.infer({"x": [[1.0]]}) == classic
+    (result,) = answer = pipeline.infer({"x": [[1.0]]})
+    assert answer == classic
+    assert (
+        repr(answer)
+        == "[InferenceResult(" + str(classic[0]).replace(", 'time'", ",\n 'time'") + ")]"
+    )
+    assert [a.tolist() for a in result.data()] == [[[0.5]]]
+    assert result.data()[0].dtype == "float32"
+    assert (result.check_failures, result.shadow_data, result.model()) == ([], {}, ("", ""))
+    assert result.time().microsecond == 1000
     request = joey.server.requests[-1]
     assert request.path == INFER
     assert request.headers["accept"] == "application/json"
@@ -601,8 +655,30 @@ def test_parallel_infer_keeps_order_and_failures(joey: Joey, pipeline: Any) -> N
     ]
     assert seen[3] == 1
     assert asyncio.run(pipeline.parallel_infer([])) == []
-    with pytest.raises(exceptions.InvalidRequestError):
-        asyncio.run(pipeline.parallel_infer(frames, num_parallel=0))
+    for wrong in ({"num_parallel": 0}, {"num_parallel": 2.5}, {"retries": -1}):
+        with pytest.raises(exceptions.InvalidRequestError, match="whole number"):
+            asyncio.run(pipeline.parallel_infer(frames, **wrong))
+    with pytest.raises(exceptions.InvalidRequestError, match="not DataFrame"):
+        asyncio.run(pipeline.parallel_infer(frames[0]))
+
+
+def test_parallel_infer_tries_lost_requests_again(joey: Joey, pipeline: Any) -> None:
+    seen: dict[int, int] = {}
+
+    def answer(request: Request) -> Reply:
+        (record,) = request.json()
+        number = record["x"]
+        seen[number] = seen.get(number, 0) + 1
+        # The transport itself sends a request a second time.
+        return Reply(hang_up=seen[number] <= 2 * number, body=[{"time": 1, "out.y": number}])
+
+    joey.answers[INFER] = answer
+    frames = [pd.DataFrame({"x": [i]}) for i in range(3)]
+    results = asyncio.run(pipeline.parallel_infer([*frames, 5], num_parallel=1, retries=1))
+    assert [int(r["out.y"][0]) for r in results[:2]] == [0, 1]
+    assert isinstance(results[2], exceptions.InferenceTimeoutError)
+    assert isinstance(results[3], exceptions.InferenceError)
+    assert seen == {0: 1, 1: 3, 2: 4}
 
 
 # Logs

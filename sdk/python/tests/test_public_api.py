@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MODULES = [
+    "checks",
     "client",
     "deployment",
     "deployment_config",
@@ -21,7 +22,9 @@ MODULES = [
     "model_config",
     "model_version",
     "pipeline",
+    "inference_result",
     "pipeline_config",
+    "pipeline_steps",
     "pipeline_version",
     "workspace",
 ]

@@ -35,6 +35,7 @@ _NAMES = {
 
 _SUBMODULES = frozenset(
     {
+        "checks",
         "client",
         "deployment",
         "deployment_config",
@@ -44,9 +45,11 @@ _SUBMODULES = frozenset(
         "model",
         "model_config",
         "model_version",
+        "inference_result",
         "object",
         "pipeline",
         "pipeline_config",
+        "pipeline_steps",
         "pipeline_variant",
         "pipeline_version",
         "workspace",

@@ -147,14 +147,15 @@ def decode_records(data: bytes) -> tuple[pd.DataFrame, Optional[int]]:
     return pd.DataFrame(columns, copy=False), time_ms
 
 
-def column_order(name: str) -> tuple[int, str]:
+def column_order(name: str) -> tuple[int, str, str]:
+    """Its place in a display: time, in.*, out.*, then the others by what follows their dot."""
     if name == "time":
-        return 0, ""
+        return 0, "", ""
     if name.startswith("in."):
-        return 1, name
+        return 1, name, ""
     if name.startswith("out."):
-        return 2, name
-    return 3, name.partition(".")[2]
+        return 2, name, ""
+    return 3, name.partition(".")[2], name
 
 
 def encode_table(table: pa.Table) -> memoryview:

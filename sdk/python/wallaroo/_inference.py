@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Literal, NamedTuple, Optional
 
-from . import _codec, _json
+from . import _codec, _json, inference_result
 from ._transport import Answer, Transport
 from .exceptions import (
     CommunicationError,
@@ -153,7 +153,8 @@ def result(answer: Answer, request: Job) -> tuple[Any, int, Optional[int]]:
     records = document if isinstance(document, list) else [document]
     last = records[-1] if records else None
     time_ms = last.get("time") if isinstance(last, dict) else None
-    return document, len(records), time_ms if isinstance(time_ms, int) else None
+    shown = inference_result.results(document)
+    return shown, len(records), time_ms if isinstance(time_ms, int) else None
 
 
 async def in_parallel(

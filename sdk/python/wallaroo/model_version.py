@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Optional
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Optional, SupportsIndex, Union, overload
 
 from . import _codec, _display
 from ._progress import Progress
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from .checks import Position, Variable
     from .client import Client
 
 _RUNTIMES = ("onnx", "tensorflow", "python", "mlflow", "flight")
@@ -48,6 +49,15 @@ class Field:
     name: str
     type: str
     shape: tuple[Optional[int], ...]
+    _of: tuple[str, Position, int] = field(default=("", "output", 0), repr=False, compare=False)
+
+    def __getitem__(self, element: int) -> Variable:
+        """Value number `element` of it, for ``pipeline.add_validation`` (guide L7296-7392)."""
+        from .checks import Variable
+
+        return Variable(*self._of, element)
+
+    __iter__ = None  # __getitem__ would make it endless
 
     def __repr__(self) -> str:
         sizes = ", ".join("?" if n is None else str(n) for n in self.shape)
@@ -57,8 +67,23 @@ class Field:
 class Fields(list[Field]):
     """The inputs or outputs of a model, in its order; calling it gives itself."""
 
+    def __init__(self, fields: Iterable[Field] = (), unknown: Optional[Field] = None) -> None:
+        super().__init__(fields)
+        self._unknown = unknown
+
     def __call__(self) -> Fields:
         return self
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Field: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Field]: ...
+    def __getitem__(self, index: Union[SupportsIndex, slice]) -> Union[Field, list[Field]]:
+        if not self and self._unknown is not None and isinstance(index, int) and index >= 0:
+            # Not every runtime tells what a model gives; validations name it all the same.
+            model, position, _ = self._unknown._of
+            return replace(self._unknown, _of=(model, position, index))
+        return super().__getitem__(index)
 
     def _repr_html_(self) -> str:
         rows = [(f.name, f.type, list(f.shape)) for f in self]
@@ -262,10 +287,12 @@ class ModelVersion:
         self._document = answer["model_version"]["model_version"]
 
     def _fields_of(self, key: str) -> Fields:
-        return Fields(
-            Field(f["name"], f["type"], tuple(f.get("shape") or ()))
-            for f in self._document.get(key) or []
+        position: Position = "input" if key == "inputs" else "output"
+        fields = (
+            Field(f["name"], f["type"], tuple(f.get("shape") or ()), (self.name(), position, i))
+            for i, f in enumerate(self._document.get(key) or [])
         )
+        return Fields(fields, Field("", "", (), (self.name(), position, 0)))
 
     def _step_document(self) -> dict[str, str]:
         return {"name": self.name(), "version": self.version(), "sha": self.sha()}

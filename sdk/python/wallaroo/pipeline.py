@@ -17,8 +17,8 @@ from .exceptions import (
     JoeyError,
     PreconditionError,
 )
-from .model_version import ModelVersion
-from .pipeline_config import ModelStep, Step, first_model_name
+from .pipeline_config import Step, first_model_name
+from .pipeline_steps import PipelineSteps
 from .pipeline_version import PipelineVersion, PipelineVersionList
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ INFER_SECONDS_DEFAULT = 15.0
 DataFormat = Literal["pandas-records", "custom-json", "arrow"]
 
 
-class Pipeline:
+class Pipeline(PipelineSteps):
     """A pipeline.
 
     Its steps are kept in this object until :meth:`deploy` or :meth:`create_version`.
@@ -49,9 +49,9 @@ class Pipeline:
     """
 
     def __init__(self, client: Client, document: dict[str, Any]) -> None:
+        super().__init__()
         self._client = client
         self._document = document
-        self._steps: Optional[list[Step]] = None
         self._deployed_as: Optional[Deployment] = None
         self._topic: Optional[str] = None
         self._recent = _logs.Recent()
@@ -74,45 +74,12 @@ class Pipeline:
 
     # Steps
 
-    def steps(self) -> list[Step]:
-        """The steps as they would be deployed."""
-        if self._steps is None:
-            newest = self.versions()
-            return [ModelStep(m) for m in newest[0]._models()] if newest else []
-        return list(self._steps)
-
-    def add_model_step(self, model: ModelVersion) -> Pipeline:
-        """Append a step that runs `model` (guide L6888-6907).
-
-        Returns
-        -------
-        Pipeline
-            This pipeline.
-        """
-        self._steps = [*(self._steps or []), ModelStep(_model(model))]
-        return self
-
-    def replace_with_model_step(self, index: int, model: ModelVersion) -> Pipeline:
-        """Put a step that runs `model` in the place of step `index` (guide L6909-6955)."""
-        steps = self.steps()
-        steps[self._checked(index, steps)] = ModelStep(_model(model))
-        self._steps = steps
-        return self
-
-    def remove_step(self, index: int) -> Pipeline:
-        """Remove step `index` (guide L7003-7014)."""
-        steps = self.steps()
-        del steps[self._checked(index, steps)]
-        self._steps = steps
-        return self
-
-    def clear(self) -> Pipeline:
-        """Remove all steps."""
-        self._steps = []
-        return self
+    def _stored_steps(self) -> list[Step]:
+        newest = self.versions()
+        return newest[0]._steps() if newest else []
 
     def _use_steps_of(self, version: PipelineVersion) -> None:
-        self._steps = [ModelStep(m) for m in version._models()]
+        self._steps = version._steps()
 
     # Versions
 
@@ -187,7 +154,8 @@ class Pipeline:
                 "Add one with pipeline.add_model_step(model), then deploy",
             )
         version = self.create_version()
-        configs = [m.config() for s in steps for m in s.models()]
+        models = dict.fromkeys(m for s in steps for m in s.models())
+        configs = [m.config() for m in models]
         self._deployed_as = version.deploy(pipeline_name or self.name(), configs, deployment_config)
         return self
 
@@ -370,12 +338,20 @@ class Pipeline:
         list
             Answers in the order of `tensor_list`; where one failed, its exception.
         """
-        if retries is not None and retries < 0:
-            raise InvalidRequestError(f"retries is a whole number from 0 up, not {retries!r}")
-        if num_parallel is not None and num_parallel < 1:
+        if not isinstance(tensor_list, (list, tuple)):
             raise InvalidRequestError(
-                f"num_parallel is a whole number from 1 up, not {num_parallel!r}"
+                f"tensor_list is a list of DataFrames or Arrow tables, not "
+                f"{type(tensor_list).__name__}",
+                "One DataFrame goes to pipeline.infer(data); to send its rows one by one make "
+                "[frame.iloc[i:i + 1] for i in range(len(frame))]",
             )
+        for name, number, least in (("retries", retries, 0), ("num_parallel", num_parallel, 1)):
+            if number is None:
+                continue
+            if isinstance(number, bool) or not isinstance(number, int) or number < least:
+                raise InvalidRequestError(
+                    f"{name} is a whole number from {least} up, not {number!r}"
+                )
         loop = asyncio.get_running_loop()
         if num_parallel is None:
             deployment = await loop.run_in_executor(None, lambda: self._running_deployment())
@@ -481,23 +457,15 @@ class Pipeline:
         self._document = self._client._post("/v1/api/pipelines/get", pipeline_id=self.id())
         return self._document
 
-    def _checked(self, index: int, steps: list[Step]) -> int:
-        if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(steps):
-            raise InvalidRequestError(
-                f"Pipeline {self.name()!r} has no step {index!r}",
-                f"It has {len(steps)} steps, the first is 0",
-            )
-        return index
-
     def _fields(self) -> list[tuple[str, Any]]:
         document = self._document
         show = self._client._time_format
         versions = document.get("versions") or []
         deployment = document.get("deployment")
         if self._steps:
-            first = self._steps[0].models()[0].name()
+            definition = {"steps": [s.to_json() for s in self._steps]}
         else:
-            first = first_model_name(versions[0].get("definition") or {}) if versions else ""
+            definition = (versions[0].get("definition") or {}) if versions else {}
         return [
             ("name", self.name()),
             ("created", _display.show_time(document.get("created_at"), show)),
@@ -505,7 +473,7 @@ class Pipeline:
             ("deployed", deployment["deployed"] if deployment else "(unknown)"),
             ("tags", ", ".join(map(str, document.get("tags") or []))),
             ("versions", ", ".join(str(v["version"]) for v in versions)),
-            ("steps", first),
+            ("steps", first_model_name(definition)),
             ("published", bool(document.get("published"))),
         ]
 
@@ -542,15 +510,6 @@ class PipelineList(_display.Table[Pipeline]):
     @staticmethod
     def _row(item: Pipeline) -> Sequence[Any]:
         return [value for _, value in item._fields()]
-
-
-def _model(model: ModelVersion) -> ModelVersion:
-    if not isinstance(model, ModelVersion):
-        raise InvalidRequestError(
-            f"A step runs a model that upload_model() returned, not {type(model).__name__}",
-            "For a model of list_models() take one of its versions(): model.versions()[0]",
-        )
-    return model
 
 
 def _not_deployed(name: str, cls: type[Any]) -> Any:

@@ -10,7 +10,7 @@ from .deployment import Deployment, raise_deploy_error
 from .exceptions import JoeyError, PreconditionError
 from .model_config import CONTAINER_RUNTIMES, ModelConfig
 from .model_version import ModelVersion
-from .pipeline_config import first_model_name
+from .pipeline_config import Step, first_model_name, stored_step
 
 if TYPE_CHECKING:
     import datetime
@@ -83,7 +83,7 @@ class PipelineVersion:
                 model = ModelVersion(self._client, answer["model_version"])
                 configs.append(ModelConfig(self._client, answer["model_config"], model))
             return configs
-        return [model.config() for model in self._models()]
+        return [m.config() for m in dict.fromkeys(m for s in self._steps() for m in s.models())]
 
     def deploy(
         self,
@@ -151,13 +151,16 @@ class PipelineVersion:
         container = any(c.runtime() in CONTAINER_RUNTIMES for c in model_configs)
         return deployment.wait_for_running(self._client.timeout * (2 if container else 1))
 
-    def _models(self) -> list[ModelVersion]:
-        """Models of the stored steps, with their newest configurations."""
-        found = []
-        for step in self.definition().get("steps") or []:
-            for model in step.get("ModelInference", {}).get("models", []):
-                found.append(self._client._model_version(model["name"], model["version"]))
-        return found
+    def _steps(self) -> list[Step]:
+        """The stored steps; their models have their newest configurations."""
+        found: dict[tuple[str, str], ModelVersion] = {}
+
+        def find(name: str, version: str) -> ModelVersion:
+            if (name, version) not in found:
+                found[name, version] = self._client._model_version(name, version)
+            return found[name, version]
+
+        return [stored_step(d, find) for d in self.definition().get("steps") or []]
 
     def _fields(self) -> list[tuple[str, Any]]:
         show = self._client._time_format
