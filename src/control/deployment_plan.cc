@@ -7,10 +7,10 @@
 #include <unordered_map>
 #include <utility>
 
-#include "control/definition.h"
 #include "control/machine.h"
 #include "control/model_rows.h"
 #include "control/names.h"
+#include "pipeline/plan.h"
 
 namespace joey::control {
 
@@ -24,7 +24,7 @@ struct PlannedModel {
   std::string path;
 };
 
-Result<ModelVersion> FindStepModel(Connection& connection, const StepModel& model) {
+Result<ModelVersion> FindStepModel(Connection& connection, const ModelReference& model) {
   std::vector<ModelVersion> found;
   JOEY_RETURN_IF_ERROR(LoadModelVersions(connection, "WHERE v.version = ? AND m.name = ?",
                                          {model.version, model.name}, found));
@@ -75,7 +75,7 @@ Result<ConfigsByVersion> LoadConfigs(Connection& connection,
 }
 
 Result<PlannedModel> PlanModel(Connection& connection, const ModelFiles& files,
-                               const StepModel& step, ConfigsByVersion& configs) {
+                               const ModelReference& step, ConfigsByVersion& configs) {
   PlannedModel model;
   JOEY_ASSIGN_OR_RETURN(model.version, FindStepModel(connection, step));
   if (const auto chosen = configs.find(model.version.id); chosen != configs.end()) {
@@ -123,14 +123,12 @@ json ReferenceOf(const ModelVersion& version) {
   return {{"name", version.name}, {"version", version.version}, {"sha", version.sha}};
 }
 
-json DocumentOf(const Pipeline& pipeline, const PipelineVersion& version, const std::string& key,
-                const std::vector<PlannedModel>& models, const EngineConfig& engine,
+json DocumentOf(const Pipeline& pipeline, const PipelineVersion& version, json steps,
+                const std::string& key, const std::vector<PlannedModel>& models, const EngineConfig& engine,
                 const EngineSettings& settings) {
-  json steps = json::array();
   json entries = json::array();
   std::vector<std::string_view> listed;
   for (const PlannedModel& model : models) {
-    steps.push_back({{"ModelInference", {{"models", json::array({ReferenceOf(model.version)})}}}});
     if (std::find(listed.begin(), listed.end(), model.version.version) != listed.end()) continue;
     listed.push_back(model.version.version);
     json entry = ReferenceOf(model.version);
@@ -140,6 +138,10 @@ json DocumentOf(const Pipeline& pipeline, const PipelineVersion& version, const 
         model.config.tensor_fields ? json(*model.config.tensor_fields) : json(nullptr);
     entry["batch_config"] =
         model.config.batch_config ? json(*model.config.batch_config) : json(nullptr);
+    entry["input_schema"] =
+        model.config.input_schema ? json(*model.config.input_schema) : json(nullptr);
+    entry["output_schema"] =
+        model.config.output_schema ? json(*model.config.output_schema) : json(nullptr);
     entries.push_back(std::move(entry));
   }
   json document = {
@@ -167,25 +169,31 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
                                       const EngineSettings& settings) {
   DeploymentPlan plan;
   JOEY_ASSIGN_OR_RETURN(plan.engine, ParseEngineConfig(engine_config));
+  json stored;
   Definition definition;
   try {
-    JOEY_ASSIGN_OR_RETURN(definition, ParseDefinition(json::parse(version.definition)));
+    stored = json::parse(version.definition);
+    JOEY_ASSIGN_OR_RETURN(definition, ParseDefinition(stored));
   } catch (const json::exception& error) {
     return Status(Code::kDataLoss,
                   std::string("a stored pipeline definition is damaged: ") + error.what());
   }
-  JOEY_RETURN_IF_ERROR(CheckDeployable(definition, pipeline.name));
+  Result<joey::Plan> steps = MakePlan(definition);
+  if (!steps.ok()) {
+    return steps.status().WithContext(fmt::format("the pipeline '{}'", pipeline.name));
+  }
   JOEY_ASSIGN_OR_RETURN(ConfigsByVersion configs, LoadConfigs(connection, config_ids));
 
   std::vector<PlannedModel> models;
-  for (const Step& step : definition.steps) {
-    JOEY_ASSIGN_OR_RETURN(PlannedModel model,
-                          PlanModel(connection, files, step.models.front(), configs));
-    const auto& ids = plan.model_config_ids;
-    if (std::find(ids.begin(), ids.end(), model.config.id) == ids.end()) {
-      plan.model_config_ids.push_back(model.config.id);
+  for (const PlanNode& node : steps->nodes) {
+    for (const ModelReference& reference : node.models) {
+      JOEY_ASSIGN_OR_RETURN(PlannedModel model, PlanModel(connection, files, reference, configs));
+      const auto& ids = plan.model_config_ids;
+      if (std::find(ids.begin(), ids.end(), model.config.id) == ids.end()) {
+        plan.model_config_ids.push_back(model.config.id);
+      }
+      models.push_back(std::move(model));
     }
-    models.push_back(std::move(model));
   }
   for (const std::int64_t id : config_ids) {
     const auto& ids = plan.model_config_ids;
@@ -197,7 +205,7 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
         "send the configurations of the models in the steps only");
   }
   JOEY_RETURN_IF_ERROR(CheckArch(models, plan.engine));
-  plan.document = DocumentOf(pipeline, version, key, models, plan.engine, settings).dump();
+  plan.document = DocumentOf(pipeline, version, stored.at("steps"), key, models, plan.engine, settings).dump();
   return plan;
 }
 

@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "control/definition.h"
 #include "control/names.h"
 #include "control/pipeline_rows.h"
+#include "pipeline/definition.h"
 #include "control/workspaces.h"
 
 namespace joey::control {
@@ -23,7 +23,12 @@ Result<CreatedPipelineVersion> Pipelines::Create(std::int64_t workspace_id, std:
                                                  const nlohmann::json& definition,
                                                  std::string_view owner_id) {
   JOEY_RETURN_IF_ERROR(CheckName("pipeline", name));
-  JOEY_RETURN_IF_ERROR(ParseDefinition(definition).status());
+  JOEY_ASSIGN_OR_RETURN(const Definition parsed, ParseDefinition(definition));
+  for (const StepDefinition& step : parsed.steps) {
+    for (const ModelReference& model : step.models) {
+      JOEY_RETURN_IF_ERROR(CheckName("model", model.name));
+    }
+  }
   std::string text;
   try {
     text = definition.dump();

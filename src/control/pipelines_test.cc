@@ -1,7 +1,6 @@
 #include "control/pipelines.h"
 
 #include "control/control_test_support.h"
-#include "control/definition.h"
 
 namespace joey::control {
 namespace {
@@ -18,46 +17,10 @@ json Model(const char* name) {
 
 json Inference(std::vector<json> models) { return {{"ModelInference", {{"models", models}}}}; }
 
-std::string ErrorOf(const json& definition) {
-  auto parsed = ParseDefinition(definition);
-  return parsed.ok() ? "ok" : parsed.status().ToString();
-}
-
-TEST(Definition, KnownStepsAreStored) {
-  EXPECT_EQ(ErrorOf(json::object()), "ok");
-  EXPECT_EQ(ErrorOf({{"id", "p"}, {"steps", json::array()}}), "ok");
-  EXPECT_EQ(ErrorOf({{"steps",
-                      {Inference({Model("a"), Model("b")}),
-                       {{"AuditResults", {{"from", 1}, {"to", nullptr}}}},
-                       {{"MultiOut", json::object()}},
-                       {{"RandomSplit", {{"hash_key", nullptr}, {"weights", json::array()}}}},
-                       {{"Check", {{"tree", {"{}"}}}}}}}}),
-            "ok");
-}
-
-TEST(Definition, WhatIsWrongIsNamed) {
-  const auto expect = [](const json& definition, const std::string& part) {
-    EXPECT_NE(ErrorOf(definition).find(part), std::string::npos) << ErrorOf(definition);
-  };
-  const auto steps = [](json step) { return json{{"steps", json::array({std::move(step)})}}; };
-  expect(json::array(), "not an object");
-  expect({{"id", 3}}, "'definition.id'");
-  expect({{"steps", json::object()}}, "'definition.steps'");
-  expect(steps({{"ModelInferense", json::object()}}), "did you mean 'ModelInference'?");
-  expect(steps({{"A", json::object()}, {"B", json::object()}}), "exactly one key");
-  expect(steps("ModelInference"), "exactly one key");
-  expect(steps({{"ModelInference", json::array()}}), "not an object");
-  expect(steps({{"ModelInference", json::object()}}), "needs a list of models");
-  expect(steps(Inference({})), "needs a list of models");
-  json wrong = Model("a");
-  wrong["version"] = "1";
-  expect(steps(Inference({wrong})), "not a UUID");
-  wrong = Model("a");
-  wrong["sha"] = "../../etc/passwd";
-  expect(steps(Inference({wrong})), "64 hexadecimal");
-  expect(steps(Inference({Model("A_b")})), "no model name");
-  expect(steps(Inference({json(3)})), "not an object");
-  expect({{"steps", json(std::vector<json>(101, Inference({Model("a")})))}}, "at most 100");
+TEST_F(PipelinesTest, ModelNamesInADefinitionAreChecked) {
+  const json definition = {{"steps", json::array({Inference({Model("A_b")})})}};
+  const auto created = pipelines_->Create(workspace_, "p", definition, kDefaultUserId);
+  EXPECT_NE(created.status().ToString().find("no model name"), std::string::npos);
 }
 
 TEST_F(PipelinesTest, SameNameIsANewVersion) {

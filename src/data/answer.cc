@@ -4,6 +4,8 @@
 #include <arrow/buffer.h>
 #include <arrow/type.h>
 
+#include <algorithm>
+
 #include "data/json_print.h"
 
 namespace joey {
@@ -38,6 +40,28 @@ std::vector<MetadataText> MetadataTexts(const InferenceRecord& record) {
           {"partition", quoted(context.partition)}};
 }
 
+// A column of record.extra and the two parts of its name.
+struct ExtraColumn {
+  int index;
+  std::string_view group;  // "out_challenger", "anomaly", "metadata"; all of it where there is no point
+  std::string_view name;
+};
+
+// Those whose group begins with `prefix`.
+std::vector<ExtraColumn> ExtraOf(const InferenceRecord& record, std::string_view prefix) {
+  std::vector<ExtraColumn> out;
+  if (record.extra == nullptr) return out;
+  const arrow::Schema& schema = *record.extra->schema();
+  for (int i = 0; i < schema.num_fields(); ++i) {
+    const std::string_view full = schema.field(i)->name();
+    if (!full.starts_with(prefix)) continue;
+    const std::size_t point = full.find('.');
+    out.push_back({i, full.substr(0, point),
+                   point == std::string_view::npos ? std::string_view() : full.substr(point + 1)});
+  }
+  return out;
+}
+
 std::string Joined(std::string_view group, std::string_view separator, std::string_view name) {
   std::string out(group);
   out += separator;
@@ -54,6 +78,7 @@ class JsonRowWriter {
     AppendJsonInteger(text_, record.time_ms);
     AddColumns("in", *record.in, !cells.empty());
     AddColumns("out", *record.out, false);
+    AddShadows();
     AddChecks();
     AddMetadata();
     text_ += '}';
@@ -124,11 +149,46 @@ class JsonRowWriter {
     CloseGroup(opened);
   }
 
+  void AddExtra(const ExtraColumn& column, bool& opened) {
+    AddKey(column.group, column.name, opened);
+    row_.push_back({std::move(text_), record_.extra->column_data(column.index).get(), 0, false});
+    text_.clear();
+  }
+
+  // Challengers have a group each.
+  void AddShadows() {
+    bool opened = false;
+    std::string_view group;
+    for (const ExtraColumn& column : ExtraOf(record_, "out_")) {
+      if (!options_.dataset.Selects(Joined(column.group, ".", column.name))) continue;
+      if (column.group != group) {
+        CloseGroup(opened);
+        opened = false;
+        group = column.group;
+      }
+      AddExtra(column, opened);
+    }
+    CloseGroup(opened);
+  }
+
   void AddChecks() {
     bool opened = false;
-    if (record_.context->check_column == CheckColumn::kCheckFailures) {
+    const std::vector<ExtraColumn> anomalies = ExtraOf(record_, "anomaly");
+    const std::vector<ExtraColumn> failures = ExtraOf(record_, "check_failures");
+    for (const ExtraColumn& column : anomalies) {
+      if (options_.dataset.Selects(Joined("anomaly", ".", column.name))) AddExtra(column, opened);
+    }
+    CloseGroup(opened);
+    if (!failures.empty()) {
+      if (!options_.dataset.Selects("check_failures")) return;
+      text_ += ",\"check_failures\":";
+      row_.push_back(
+          {std::move(text_), record_.extra->column_data(failures[0].index).get(), 0, false});
+      text_.clear();
+    } else if (record_.context->check_column == CheckColumn::kCheckFailures) {
       if (options_.dataset.Selects("check_failures")) text_ += ",\"check_failures\":[]";
-    } else if (options_.dataset.Selects("anomaly.count")) {
+    } else if (anomalies.empty() && options_.dataset.Selects("anomaly.count")) {
+      opened = false;
       AddKey("anomaly", "count", opened);
       text_ += '0';
       CloseGroup(opened);
@@ -137,8 +197,15 @@ class JsonRowWriter {
 
   void AddMetadata() {
     bool opened = false;
+    const std::vector<ExtraColumn> own = ExtraOf(record_, kMetadata);
     for (const MetadataText& entry : MetadataTexts(record_)) {
       if (!options_.dataset.Selects(Joined(kMetadata, ".", entry.name))) continue;
+      const auto replaced = std::find_if(
+          own.begin(), own.end(), [&](const ExtraColumn& c) { return c.name == entry.name; });
+      if (replaced != own.end()) {
+        AddExtra(*replaced, opened);
+        continue;
+      }
       AddKey(kMetadata, entry.name, opened);
       text_ += entry.json;
     }
@@ -194,6 +261,17 @@ std::shared_ptr<arrow::Array> RepeatElapsed(const std::vector<std::uint64_t>& el
       static_cast<std::int64_t>(elapsed.size()), rows);
 }
 
+// Answers count anomalies in an int8 (guide L10393ff).
+std::shared_ptr<arrow::Array> CountsAsInt8(const arrow::UInt32Array& counts) {
+  std::vector<std::int8_t> values;
+  values.reserve(static_cast<std::size_t>(counts.length()));
+  for (std::int64_t i = 0; i < counts.length(); ++i) {
+    values.push_back(static_cast<std::int8_t>(std::min<std::uint32_t>(counts.Value(i), 127)));
+  }
+  return std::make_shared<arrow::Int8Array>(counts.length(),
+                                            arrow::Buffer::FromVector(std::move(values)));
+}
+
 class TableBuilder {
  public:
   TableBuilder(const InferenceRecord& record, const AnswerOptions& options)
@@ -204,6 +282,7 @@ class TableBuilder {
         Repeat(arrow::timestamp(arrow::TimeUnit::MILLI), record_.time_ms, record_.rows));
     AddBatch("in", *record_.in);
     AddBatch("out", *record_.out);
+    AddShadows();
     AddChecks();
     AddMetadata();
     return arrow::RecordBatch::Make(arrow::schema(std::move(fields_)), record_.rows,
@@ -248,17 +327,45 @@ class TableBuilder {
     AddGroup(group, nested);
   }
 
+  void AddShadows() {
+    Group nested;
+    std::string_view group;
+    for (const ExtraColumn& column : ExtraOf(record_, "out_")) {
+      if (!options_.dataset.Selects(Joined(column.group, ".", column.name))) continue;
+      if (column.group != group) {
+        AddGroup(group, nested);
+        nested = {};
+        group = column.group;
+      }
+      AddColumn(group, std::string(column.name), false, record_.extra->column(column.index),
+                nested);
+    }
+    AddGroup(group, nested);
+  }
+
   void AddChecks() {
-    if (record_.context->check_column == CheckColumn::kCheckFailures) {
+    Group nested;
+    const std::vector<ExtraColumn> anomalies = ExtraOf(record_, "anomaly");
+    const std::vector<ExtraColumn> failures = ExtraOf(record_, "check_failures");
+    for (const ExtraColumn& column : anomalies) {
+      if (!options_.dataset.Selects(Joined("anomaly", ".", column.name))) continue;
+      std::shared_ptr<arrow::Array> array = record_.extra->column(column.index);
+      if (column.name == "count") array = CountsAsInt8(static_cast<const arrow::UInt32Array&>(*array));
+      AddColumn("anomaly", std::string(column.name), true, std::move(array), nested);
+    }
+    if (!failures.empty() || record_.context->check_column == CheckColumn::kCheckFailures) {
+      AddGroup("anomaly", nested);
       if (!options_.dataset.Selects("check_failures")) return;
-      auto lists = ListsOf(RepeatText("", 0), 0, record_.rows);
+      auto lists = failures.empty() ? ListsOf(RepeatText("", 0), 0, record_.rows)
+                                    : record_.extra->column(failures[0].index);
       Add(arrow::field("check_failures", lists->type()), lists);
-    } else if (options_.dataset.Selects("anomaly.count")) {
-      Group nested;
+      return;
+    }
+    if (anomalies.empty() && options_.dataset.Selects("anomaly.count")) {
       AddColumn("anomaly", "count", true, Repeat(arrow::int8(), std::int8_t{0}, record_.rows),
                 nested);
-      AddGroup("anomaly", nested);
     }
+    AddGroup("anomaly", nested);
   }
 
   void AddMetadata() {
@@ -269,7 +376,11 @@ class TableBuilder {
       AddColumn(kMetadata, name, true, make(), nested);
     };
     std::int64_t rows = record_.rows;
-    add("last_model", [&] { return RepeatText(context.last_model, rows); });
+    const std::vector<ExtraColumn> own = ExtraOf(record_, "metadata.last_model");
+    add("last_model", [&] {
+      return own.empty() ? RepeatText(context.last_model, rows)
+                         : record_.extra->column(own[0].index);
+    });
     add("pipeline_version", [&] { return RepeatText(context.pipeline_version, rows); });
     add("elapsed", [&] { return RepeatElapsed(record_.elapsed_ns, rows); });
     add("dropped", [&] { return ListsOf(RepeatText("", 0), 0, rows); });

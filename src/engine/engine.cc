@@ -8,17 +8,15 @@
 #include <optional>
 #include <thread>
 
-#include "base/files.h"
 #include "base/limits.h"
-#include "base/sha256.h"
 #include "data/arrow_ipc.h"
 #include "engine/infer_handler.h"
 #include "engine/inference_log.h"
 #include "engine/metrics.h"
+#include "engine/model_loader.h"
 #include "engine/request_runner.h"
 #include "http/infer_error.h"
 #include "http/server.h"
-#include "runtime/onnx_model.h"
 
 namespace joey::engine {
 
@@ -33,22 +31,6 @@ int ThreadCount(double cpus) {
   return std::min(machine, std::max(1, static_cast<int>(std::ceil(cpus))));
 }
 
-Result<std::shared_ptr<const Model>> LoadModel(OnnxRuntime& runtime, const ModelEntry& entry) {
-  const std::string name = "model '" + entry.reference.name + "'";
-  if (entry.runtime != "onnx") {
-    return Status(Code::kUnimplemented, name + " needs the runtime '" + entry.runtime + "'",
-                  "this engine runs onnx models");
-  }
-  JOEY_ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(entry.path));
-  if (Sha256::Hex(file.bytes()) != entry.reference.sha) {
-    return Status(Code::kDataLoss, "the file of " + name + " is not the one that was uploaded",
-                  "upload the model again");
-  }
-  Result<std::unique_ptr<Model>> model = runtime.Load(file.bytes());
-  if (!model.ok()) return model.status().WithContext(name);
-  return std::shared_ptr<const Model>(std::move(*model));
-}
-
 }  // namespace
 
 struct Engine::Impl {
@@ -60,10 +42,10 @@ struct Engine::Impl {
         server({.listen = std::move(listen), .io_threads = threads, .worker_threads = 1}) {}
 
   Status Load() {
-    JOEY_ASSIGN_OR_RETURN(runtime, OnnxRuntime::Make(threads));
-    std::vector<std::shared_ptr<const Model>> models;
+    loader = std::make_unique<ModelLoader>(threads);
+    std::vector<LoadedModel> models;
     for (const ModelEntry& entry : document.models) {
-      JOEY_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, LoadModel(*runtime, entry));
+      JOEY_ASSIGN_OR_RETURN(LoadedModel model, loader->Load(entry));
       models.push_back(std::move(model));
     }
     JOEY_ASSIGN_OR_RETURN(pipeline, Pipeline::Make(document, std::move(models)));
@@ -129,7 +111,7 @@ struct Engine::Impl {
   const DeploymentDocument document;
   const int threads;
   Metrics metrics;
-  std::unique_ptr<OnnxRuntime> runtime;  // outlives the models in `pipeline`
+  std::unique_ptr<ModelLoader> loader;  // outlives the models in `pipeline`
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<InferenceLog> log;
   std::atomic<bool> draining = false;

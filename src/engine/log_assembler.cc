@@ -219,7 +219,11 @@ Result<LogSchema> ReadSchemaPayload(std::string_view payload) {
   std::string_view context;
   std::string_view in;
   std::string_view out;
-  if (!reader.TakeText(context) || !reader.TakeText(in) || !reader.TakeText(out)) return Damaged();
+  std::string_view extra;
+  if (!reader.TakeText(context) || !reader.TakeText(in) || !reader.TakeText(out) ||
+      !reader.TakeText(extra)) {
+    return Damaged();
+  }
   nlohmann::json document = nlohmann::json::parse(context, nullptr, false);
   if (!document.is_object()) return Damaged();
   LogSchema schema;
@@ -238,6 +242,9 @@ Result<LogSchema> ReadSchemaPayload(std::string_view payload) {
   }
   JOEY_ASSIGN_OR_RETURN(schema.in, ReadSchema(in));
   JOEY_ASSIGN_OR_RETURN(schema.out, ReadSchema(out));
+  if (!extra.empty()) {
+    JOEY_ASSIGN_OR_RETURN(schema.extra, ReadSchema(extra));
+  }
   return schema;
 }
 
@@ -250,7 +257,8 @@ struct LogAssembler::Impl {
 };
 
 LogAssembler::LogAssembler(const LogSchema& schema) : impl_(new Impl{schema, {}, {}, {}}) {
-  for (const auto& side : {schema.in, schema.out}) {
+  for (const auto& side : {schema.in, schema.out, schema.extra}) {
+    if (side == nullptr) continue;
     for (const auto& field : side->fields()) impl_->columns.emplace_back(field->type());
   }
 }
@@ -313,15 +321,29 @@ std::shared_ptr<arrow::RecordBatch> LogAssembler::Finish() {
       add(prefix + field->name(), false, impl_->columns[column++].Finish());
     }
   }
+  // Extra columns take the place of those that are the same in all rows.
+  std::shared_ptr<arrow::Array> last_models;
+  bool checked = false;
+  for (int i = 0; impl_->schema.extra != nullptr && i < impl_->schema.extra->num_fields(); ++i) {
+    const std::string& name = impl_->schema.extra->field(i)->name();
+    std::shared_ptr<arrow::Array> array = impl_->columns[column++].Finish();
+    if (name == "metadata.last_model") {
+      last_models = std::move(array);
+      continue;
+    }
+    checked = checked || name == "anomaly.count" || name == "check_failures";
+    add(name, name == "check_failures", std::move(array));
+  }
   const auto no_lists = [&] {
     return Lists(std::vector<std::int32_t>(row_size + 1, 0), Repeated("", 0));
   };
-  if (context.check_column == CheckColumn::kCheckFailures) {
+  if (!checked && context.check_column == CheckColumn::kCheckFailures) {
     add("check_failures", true, no_lists());
-  } else {
+  } else if (!checked) {
     add("anomaly.count", false, Numbers(arrow::uint32(), std::vector<std::uint32_t>(row_size, 0)));
   }
-  add("metadata.last_model", true, Repeated(context.last_model, row_count));
+  add("metadata.last_model", true,
+      last_models ? last_models : Repeated(context.last_model, row_count));
   add("metadata.pipeline_version", true, Repeated(context.pipeline_version, row_count));
   add("metadata.elapsed", true,
       Lists(std::move(impl_->elapsed_ends), Numbers(arrow::uint64(), std::move(impl_->elapsed))));

@@ -18,13 +18,14 @@ struct LogSchema {
   RecordContext context;
   std::shared_ptr<arrow::Schema> in;
   std::shared_ptr<arrow::Schema> out;
+  std::shared_ptr<arrow::Schema> extra;  // null: the records have none
 };
 
 // kDataLoss for a damaged payload.
 Result<LogSchema> ReadSchemaPayload(std::string_view payload);
 
 // Gathers record frames of one schema by copying their buffers behind each other, then wraps these
-// as one batch: time, in.*, out.*, anomaly.count or check_failures, metadata.*.
+// as one batch: time, in.*, out.*, out_<model>.*, anomaly.* or check_failures, metadata.*.
 class LogAssembler {
  public:
   explicit LogAssembler(const LogSchema& schema);

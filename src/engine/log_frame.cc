@@ -129,6 +129,7 @@ void PutRecord(const InferenceRecord& record, Sink& sink) {
   sink.Put(record.elapsed_ns.data(), elapsed * 8);
   PutBatch(*record.in, sink);
   PutBatch(*record.out, sink);
+  if (record.extra != nullptr) PutBatch(*record.extra, sink);
 }
 
 void AppendText(std::string& out, std::string_view text) {
@@ -169,6 +170,7 @@ std::string SchemaPayload(const InferenceRecord& record) {
   AppendText(out, document.dump());
   AppendText(out, SchemaBytes(*record.in->schema()));
   AppendText(out, SchemaBytes(*record.out->schema()));
+  AppendText(out, record.extra ? SchemaBytes(*record.extra->schema()) : std::string());
   return out;
 }
 

@@ -32,11 +32,11 @@ inline constexpr std::uint32_t kSchemaFrame = 1;
 inline constexpr std::uint32_t kRecordFrame = 2;
 
 // Payload of a record frame: time_ms, rows, number of elapsed times, these, then the columns of
-// `in` and `out`. Each value below is padded to 8 bytes.
+// `in`, `out` and `extra`. Each value below is padded to 8 bytes.
 std::size_t RecordPayloadSize(const InferenceRecord& record);
 void WriteRecordPayload(const InferenceRecord& record, char* to);
 
-// Payload of a schema frame: the context and both schemas.
+// Payload of a schema frame: the context and the schemas of `in`, `out` and `extra`.
 std::string SchemaPayload(const InferenceRecord& record);
 
 // Reads a payload that may be damaged: every step is checked against its end.

@@ -30,7 +30,7 @@ std::string SegmentPath(const std::string& directory, std::uint64_t number) {
 }
 
 bool Same(const std::shared_ptr<arrow::Schema>& a, const std::shared_ptr<arrow::Schema>& b) {
-  return a == b || a->Equals(*b, false);
+  return a == b || (a != nullptr && b != nullptr && a->Equals(*b, false));
 }
 
 bool FitsOneFrame(const InferenceRecord& record, std::size_t size) {
@@ -55,6 +55,7 @@ void Split(const InferenceRecord& record, std::size_t size, std::vector<Piece>& 
     part.rows = end - begin;
     part.in = record.in->Slice(begin, part.rows);
     part.out = record.out->Slice(begin, part.rows);
+    if (record.extra != nullptr) part.extra = record.extra->Slice(begin, part.rows);
     Split(part, RecordPayloadSize(part), out);
   }
 }
@@ -118,15 +119,17 @@ Status LogSpool::Roll(std::size_t payload_size) {
 Result<std::uint32_t> LogSpool::SchemaId(const InferenceRecord& record) {
   const auto& in = record.in->schema();
   const auto& out = record.out->schema();
+  const auto extra = record.extra == nullptr ? nullptr : record.extra->schema();
   for (std::size_t i = 0; i < schemas_.size(); ++i) {
     const SchemaKey& key = schemas_[i];
-    if (key.context == record.context && key.in == in && key.out == out) {
+    if (key.context == record.context && key.in == in && key.out == out && key.extra == extra) {
       return static_cast<std::uint32_t>(i);
     }
   }
   for (std::size_t i = 0; i < schemas_.size(); ++i) {
     const SchemaKey& key = schemas_[i];
-    if (key.context == record.context && Same(key.in, in) && Same(key.out, out)) {
+    if (key.context == record.context && Same(key.in, in) && Same(key.out, out) &&
+        Same(key.extra, extra)) {
       return static_cast<std::uint32_t>(i);
     }
   }
@@ -141,7 +144,7 @@ Result<std::uint32_t> LogSpool::SchemaId(const InferenceRecord& record) {
   }
   std::memcpy(LogSegment::Payload(frame), payload.data(), payload.size());
   LogSegment::Commit(frame);
-  schemas_.push_back({record.context, in, out});
+  schemas_.push_back({record.context, in, out, extra});
   return id;
 }
 

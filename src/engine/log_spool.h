@@ -40,6 +40,7 @@ class LogSpool {
     std::shared_ptr<const RecordContext> context;
     std::shared_ptr<arrow::Schema> in;
     std::shared_ptr<arrow::Schema> out;
+    std::shared_ptr<arrow::Schema> extra;  // null: the record has none
   };
 
   LogSpool() = default;

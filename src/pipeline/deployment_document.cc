@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "data/schema_text.h"
+
 namespace joey {
 
 namespace {
@@ -12,18 +14,23 @@ ModelReference ReadReference(const json& model) {
   return {model.at("name"), model.at("version"), model.at("sha")};
 }
 
-DeploymentDocument Read(const json& document) {
+Result<std::shared_ptr<arrow::Schema>> ReadSchema(const json& model, const char* key) {
+  const auto found = model.find(key);
+  if (found == model.end() || found->is_null()) return std::shared_ptr<arrow::Schema>();
+  Result<std::shared_ptr<arrow::Schema>> schema = DecodeSchema(found->get<std::string>());
+  if (!schema.ok()) return schema.status().WithContext(std::string("the model's ") + key);
+  return schema;
+}
+
+Result<DeploymentDocument> Read(const json& document) {
   DeploymentDocument out;
+  JOEY_ASSIGN_OR_RETURN(out.definition, ParseDefinition(document));
   out.deployment = document.at("deployment");
   out.partition = document.at("partition");
   const json& pipeline = document.at("pipeline");
   out.pipeline_name = pipeline.at("name");
   out.pipeline_version = pipeline.at("version");
   out.topic = pipeline.at("topic");
-  for (const json& step : document.at("steps")) {
-    const json& models = step.at("ModelInference").at("models");
-    out.steps.push_back(ReadReference(models.at(0)));
-  }
   for (const json& model : document.at("models")) {
     ModelEntry entry;
     entry.reference = ReadReference(model);
@@ -33,6 +40,8 @@ DeploymentDocument Read(const json& document) {
       entry.tensor_fields = model["tensor_fields"].get<std::vector<std::string>>();
     }
     entry.single_row = model.contains("batch_config") && model["batch_config"] == "single";
+    JOEY_ASSIGN_OR_RETURN(entry.input_schema, ReadSchema(model, "input_schema"));
+    JOEY_ASSIGN_OR_RETURN(entry.output_schema, ReadSchema(model, "output_schema"));
     out.models.push_back(std::move(entry));
   }
   out.cpus = document.value("cpus", 0.0);

@@ -1,7 +1,10 @@
 // The document an engine is started with (docs/rest-api.md): what to load and how to serve it.
 #pragma once
 
+#include <arrow/type_fwd.h>
+
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,14 +12,9 @@
 
 #include "base/status.h"
 #include "data/record.h"
+#include "pipeline/definition.h"
 
 namespace joey {
-
-struct ModelReference {
-  std::string name;
-  std::string version;
-  std::string sha;
-};
 
 struct ModelEntry {
   ModelReference reference;
@@ -24,6 +22,8 @@ struct ModelEntry {
   std::string runtime;
   std::vector<std::string> tensor_fields;  // empty: the model's own input names
   bool single_row = false;                 // batch_config "single"
+  std::shared_ptr<arrow::Schema> input_schema;   // null: none was configured
+  std::shared_ptr<arrow::Schema> output_schema;
 };
 
 struct LogSettings {
@@ -38,7 +38,7 @@ struct DeploymentDocument {
   std::string pipeline_name;
   std::string pipeline_version;
   std::string topic;
-  std::vector<ModelReference> steps;
+  Definition definition;
   std::vector<ModelEntry> models;
   double cpus = 0;                // 0: all of the machine
   std::int64_t memory_bytes = 0;  // 0: no limit

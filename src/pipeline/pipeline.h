@@ -1,4 +1,4 @@
-// A loaded pipeline: its models in order, and the execution of one request through them.
+// A loaded pipeline: its steps in order, and the execution of one request through them.
 #pragma once
 
 #include <memory>
@@ -9,27 +9,26 @@
 #include "data/json_records.h"
 #include "data/record.h"
 #include "pipeline/deployment_document.h"
-#include "runtime/model.h"
+#include "pipeline/shadow_step.h"
+#include "pipeline/step.h"
+#include "runtime/loaded_model.h"
 
 namespace joey {
-
-struct Step {
-  ModelEntry entry;
-  std::shared_ptr<const Model> model;
-  std::vector<TensorSpec> inputs;  // the model's, named as the configured tensor_fields
-};
 
 // Immutable after Make(); Execute() may be called from several threads at once.
 class Pipeline {
  public:
-  // Checks that tensor_fields fit the models. `models` are those of document.models, in order.
+  // Checks that the steps fit together and tensor_fields fit the models. `models` are those of
+  // document.models, in order.
   static Result<std::unique_ptr<Pipeline>> Make(const DeploymentDocument& document,
-                                                std::vector<std::shared_ptr<const Model>> models);
+                                                std::vector<LoadedModel> models);
 
   // How JSON columns of a request should be read: the first step's inputs.
   const std::vector<JsonColumnHint>& hints() const { return hints_; }
-  const RecordContext& context() const { return *context_; }
-  const std::vector<Step>& steps() const { return steps_; }
+  // Without a split in the last step the same for all requests.
+  const RecordContext& context() const { return *contexts_.front(); }
+  const std::vector<std::unique_ptr<Step>>& steps() const { return steps_; }
+  const std::vector<std::shared_ptr<ShadowCounts>>& shadow_counts() const { return shadow_counts_; }
 
   // Runs all rows of `in` through the steps. A step takes its inputs by name from the columns of
   // the step before it, then from the request's own columns. Columns that no step takes pass
@@ -38,14 +37,16 @@ class Pipeline {
                                   std::uint64_t parse_ns) const;
 
  private:
+  struct Flow;
   Pipeline() = default;
-  Result<std::shared_ptr<arrow::RecordBatch>> RunStep(const Step& step,
-                                                      const arrow::RecordBatch& previous,
-                                                      const arrow::RecordBatch& request) const;
+  void MakeContexts(const DeploymentDocument& document);
+  void MakeHints();
 
-  std::shared_ptr<const RecordContext> context_;
-  std::vector<Step> steps_;
+  std::vector<std::shared_ptr<const RecordContext>> contexts_;  // one per model of the last step
+  std::vector<std::unique_ptr<Step>> steps_;
   std::vector<JsonColumnHint> hints_;
+  std::vector<std::shared_ptr<ShadowCounts>> shadow_counts_;
+  std::unique_ptr<ShadowPool> shadow_pool_;  // behind the steps: its threads end before them
 };
 
 }  // namespace joey

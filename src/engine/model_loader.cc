@@ -1,0 +1,34 @@
+#include "engine/model_loader.h"
+
+#include "base/files.h"
+#include "base/sha256.h"
+
+namespace joey::engine {
+
+Result<LoadedModel> ModelLoader::Load(const ModelEntry& entry) {
+  const std::string name = "model '" + entry.reference.name + "'";
+  JOEY_ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(entry.path));
+  if (Sha256::Hex(file.bytes()) != entry.reference.sha) {
+    return Status(Code::kDataLoss, "the file of " + name + " is not the one that was uploaded",
+                  "upload the model again");
+  }
+  LoadedModel loaded;
+  if (entry.runtime == "onnx") {
+    Result<std::shared_ptr<const Model>> model = LoadOnnx(file.bytes());
+    if (!model.ok()) return model.status().WithContext(name);
+    loaded.tensors = std::move(*model);
+    return loaded;
+  }
+  return Status(Code::kUnimplemented, name + " needs the runtime '" + entry.runtime + "'",
+                "this engine runs onnx models");
+}
+
+Result<std::shared_ptr<const Model>> ModelLoader::LoadOnnx(std::string_view bytes) {
+  if (onnx_ == nullptr) {
+    JOEY_ASSIGN_OR_RETURN(onnx_, OnnxRuntime::Make(threads_));
+  }
+  JOEY_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, onnx_->Load(bytes));
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+}  // namespace joey::engine

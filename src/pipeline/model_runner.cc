@@ -1,0 +1,248 @@
+#include "pipeline/model_runner.h"
+
+#include <arrow/array/concatenate.h>
+#include <arrow/type.h>
+
+#include "base/suggest.h"
+#include "data/schema_cache.h"
+
+namespace joey {
+
+namespace {
+
+std::string Quoted(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) {
+    if (!out.empty()) out += ", ";
+    out += "'" + name + "'";
+    if (out.size() > 200) return out + ", …";
+  }
+  return out;
+}
+
+std::vector<std::string> Names(const std::vector<FieldSpec>& fields) {
+  std::vector<std::string> out;
+  for (const FieldSpec& field : fields) out.push_back(field.name);
+  return out;
+}
+
+FieldSpec FieldOf(const TensorSpec& spec) {
+  FieldSpec field{spec.name, spec.type, 1};
+  for (std::size_t i = 1; i < spec.shape.size(); ++i) {
+    if (spec.shape[i] < 0) field.row_elements.reset();
+    if (field.row_elements) *field.row_elements *= spec.shape[i];
+  }
+  // Without a batch dimension the whole tensor is one row's.
+  if (spec.shape.empty()) field.row_elements.reset();
+  return field;
+}
+
+std::optional<ElementType> ElementOf(const arrow::DataType& type) {
+  switch (type.id()) {
+    case arrow::Type::LIST:
+    case arrow::Type::LARGE_LIST:
+    case arrow::Type::FIXED_SIZE_LIST:
+      return ElementOf(*type.field(0)->type());
+    case arrow::Type::STRING:
+    case arrow::Type::LARGE_STRING:
+      return ElementType::kString;
+    case arrow::Type::BOOL:
+      return ElementType::kBool;
+    case arrow::Type::HALF_FLOAT:
+      return ElementType::kFloat16;
+    case arrow::Type::FLOAT:
+      return ElementType::kFloat32;
+    case arrow::Type::DOUBLE:
+      return ElementType::kFloat64;
+    case arrow::Type::UINT64:
+      return ElementType::kUInt64;
+    case arrow::Type::INT64:
+      return ElementType::kInt64;
+    default:
+      return arrow::is_integer(type.id()) ? std::optional(ElementType::kInt64) : std::nullopt;
+  }
+}
+
+std::vector<FieldSpec> FieldsOf(const std::shared_ptr<arrow::Schema>& schema) {
+  std::vector<FieldSpec> out;
+  if (schema == nullptr) return out;
+  for (const auto& field : schema->fields()) {
+    out.push_back({field->name(), ElementOf(*field->type()), std::nullopt});
+  }
+  return out;
+}
+
+Result<arrow::ArrayVector> RunOnce(const Model& model, std::span<const Tensor> inputs,
+                                   std::int64_t rows) {
+  JOEY_ASSIGN_OR_RETURN(std::vector<Tensor> outputs, model.Run(inputs));
+  arrow::ArrayVector columns;
+  columns.reserve(outputs.size());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    JOEY_ASSIGN_OR_RETURN(std::shared_ptr<arrow::Array> column,
+                          TensorToColumn(std::move(outputs[i]), rows, model.outputs()[i].name));
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+Tensor RowOf(const Tensor& tensor, std::int64_t row) {
+  Tensor out;
+  out.type = tensor.type;
+  out.shape = tensor.shape;
+  out.shape[0] = 1;
+  std::int64_t count = out.ElementCount();
+  if (tensor.type == ElementType::kString) {
+    out.strings.assign(tensor.strings.begin() + row * count,
+                       tensor.strings.begin() + (row + 1) * count);
+  } else {
+    out.data = static_cast<const char*>(tensor.data) +
+               static_cast<std::size_t>(row * count) * ElementSize(tensor.type);
+  }
+  return out;
+}
+
+// For models whose batch size is fixed to one.
+Result<arrow::ArrayVector> RunRowByRow(const Model& model, std::span<const Tensor> inputs,
+                                       std::int64_t rows) {
+  std::vector<arrow::ArrayVector> pieces(model.outputs().size());
+  for (std::int64_t row = 0; row < rows; ++row) {
+    std::vector<Tensor> one;
+    for (const Tensor& input : inputs) one.push_back(RowOf(input, row));
+    JOEY_ASSIGN_OR_RETURN(arrow::ArrayVector columns, RunOnce(model, one, 1));
+    for (std::size_t i = 0; i < columns.size(); ++i) pieces[i].push_back(std::move(columns[i]));
+  }
+  arrow::ArrayVector joined;
+  for (arrow::ArrayVector& column : pieces) {
+    auto whole = arrow::Concatenate(column);
+    if (!whole.ok()) return Internal("cannot join the rows' outputs: " + whole.status().ToString());
+    joined.push_back(std::move(*whole));
+  }
+  return joined;
+}
+
+}  // namespace
+
+std::shared_ptr<arrow::Array> FindColumn(const arrow::RecordBatch& batch, std::string_view name) {
+  for (int i = 0; i < batch.num_columns(); ++i) {
+    if (batch.schema()->field(i)->name() == name) return batch.column(i);
+  }
+  return nullptr;
+}
+
+Result<ModelRunner> ModelRunner::Make(const ModelEntry& entry, LoadedModel model) {
+  ModelRunner runner(entry, std::move(model));
+  if (runner.model_.tensors != nullptr) {
+    runner.tensor_inputs_ = runner.model_.tensors->inputs();
+    for (const TensorSpec& spec : runner.tensor_inputs_) runner.inputs_.push_back(FieldOf(spec));
+    for (const TensorSpec& spec : runner.model_.tensors->outputs()) {
+      runner.outputs_.push_back(FieldOf(spec));
+    }
+  } else {
+    runner.inputs_ = FieldsOf(runner.model_.tables->input_schema());
+    runner.outputs_ = FieldsOf(runner.model_.tables->output_schema());
+  }
+  const std::vector<std::string>& fields = entry.tensor_fields;
+  if (fields.empty()) return runner;
+  if (fields.size() != runner.inputs_.size()) {
+    return InvalidArgument("tensor_fields of model '" + entry.reference.name + "' has " +
+                               std::to_string(fields.size()) + " names, the model has " +
+                               std::to_string(runner.inputs_.size()) + " inputs",
+                           "give one name per input");
+  }
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    runner.inputs_[i].name = fields[i];
+    if (!runner.tensor_inputs_.empty()) runner.tensor_inputs_[i].name = fields[i];
+  }
+  return runner;
+}
+
+Status ModelRunner::MissingColumn(const std::string& wanted, const arrow::RecordBatch& have) const {
+  std::vector<std::string> columns = have.schema()->field_names();
+  std::string hint =
+      "rename the column, or name the model's inputs after your data with "
+      "model.configure(tensor_fields=[…])";
+  std::string guess = DidYouMean(wanted, columns);
+  if (!guess.empty()) hint = guess + " " + hint;
+  return InvalidArgument("the column '" + wanted + "' is missing: model '" + reference().name +
+                             "' takes " + Quoted(Names(inputs_)) + ", there are " + Quoted(columns),
+                         std::move(hint));
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> ModelRunner::Run(
+    const std::shared_ptr<arrow::RecordBatch>& previous, const arrow::RecordBatch& request) const {
+  const std::int64_t rows = previous->num_rows();
+  if (entry_.single_row && rows > 1) {
+    return InvalidArgument("model '" + reference().name +
+                               "' is configured for one row per request, this one has " +
+                               std::to_string(rows),
+                           "send one row per request, or configure it without "
+                           "batch_config=\"single\"");
+  }
+  if (model_.tensors != nullptr) return RunTensors(*previous, request);
+  return RunTables(previous, request);
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> ModelRunner::RunTensors(
+    const arrow::RecordBatch& previous, const arrow::RecordBatch& request) const {
+  const Model& model = *model_.tensors;
+  const std::int64_t rows = previous.num_rows();
+  std::vector<Tensor> inputs;
+  inputs.reserve(tensor_inputs_.size());
+  std::int64_t batch = -1;  // a fixed batch size of the model
+  for (const TensorSpec& spec : tensor_inputs_) {
+    std::shared_ptr<arrow::Array> column = FindColumn(previous, spec.name);
+    if (column == nullptr) column = FindColumn(request, spec.name);
+    if (column == nullptr) return MissingColumn(spec.name, previous);
+    JOEY_ASSIGN_OR_RETURN(Tensor tensor, ColumnToTensor(*column, spec));
+    inputs.push_back(std::move(tensor));
+    if (!spec.shape.empty() && spec.shape[0] > 0) batch = spec.shape[0];
+  }
+  arrow::ArrayVector columns;
+  if (batch < 0 || batch == rows) {
+    JOEY_ASSIGN_OR_RETURN(columns, RunOnce(model, inputs, rows));
+  } else if (batch == 1) {
+    JOEY_ASSIGN_OR_RETURN(columns, RunRowByRow(model, inputs, rows));
+  } else {
+    return InvalidArgument("model '" + reference().name + "' takes exactly " +
+                               std::to_string(batch) + " rows per request, this one has " +
+                               std::to_string(rows),
+                           "send that many rows, or export the model with a dynamic batch size");
+  }
+  thread_local SchemaCache schemas;
+  auto schema = schemas.Get(
+      columns, [&](std::size_t i) -> const std::string& { return model.outputs()[i].name; });
+  return arrow::RecordBatch::Make(std::move(schema), rows, std::move(columns));
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> ModelRunner::RunTables(
+    const std::shared_ptr<arrow::RecordBatch>& previous, const arrow::RecordBatch& request) const {
+  const TableModel& model = *model_.tables;
+  const std::shared_ptr<arrow::Schema>& declared = model.input_schema();
+  Result<std::shared_ptr<arrow::RecordBatch>> out = previous;
+  if (declared == nullptr) {
+    out = model.Run(previous);
+  } else {
+    arrow::FieldVector fields;
+    arrow::ArrayVector columns;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const std::string& name = inputs_[i].name;
+      std::shared_ptr<arrow::Array> column = FindColumn(*previous, name);
+      if (column == nullptr) column = FindColumn(request, name);
+      if (column == nullptr) return MissingColumn(name, *previous);
+      fields.push_back(arrow::field(declared->field(static_cast<int>(i))->name(), column->type()));
+      columns.push_back(std::move(column));
+    }
+    out = model.Run(arrow::RecordBatch::Make(arrow::schema(std::move(fields)),
+                                             previous->num_rows(), std::move(columns)));
+  }
+  if (!out.ok()) return out.status();
+  if ((*out)->num_rows() != previous->num_rows()) {
+    return FailedPrecondition("model '" + reference().name + "' gave " +
+                                  std::to_string((*out)->num_rows()) + " rows for " +
+                                  std::to_string(previous->num_rows()),
+                              "a step gives one row for each row it gets");
+  }
+  return out;
+}
+
+}  // namespace joey
