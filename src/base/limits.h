@@ -57,7 +57,7 @@ inline constexpr int kLogFlushSecondsMax = 5;  // to hand logs over at shutdown
 // Shadow models
 inline constexpr std::uint64_t kShadowInlineNanosMax = 100'000;  // then it runs beside the champion
 inline constexpr int kShadowWaitMillis = 25;  // for challengers, or as long as the champion took
-inline constexpr int kShadowRunningMax = 8;   // runs of one challenger at a time, others are skipped
+inline constexpr int kShadowRunningMax = 8;  // runs of one challenger at a time, others are skipped
 
 // Inference logs, at the engine
 inline constexpr std::size_t kSpoolSegmentBytes = 16 << 20;          // one file of the spool

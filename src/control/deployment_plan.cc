@@ -124,8 +124,8 @@ json ReferenceOf(const ModelVersion& version) {
 }
 
 json DocumentOf(const Pipeline& pipeline, const PipelineVersion& version, json steps,
-                const std::string& key, const std::vector<PlannedModel>& models, const EngineConfig& engine,
-                const EngineSettings& settings) {
+                const std::string& key, const std::vector<PlannedModel>& models,
+                const EngineConfig& engine, const EngineSettings& settings) {
   json entries = json::array();
   std::vector<std::string_view> listed;
   for (const PlannedModel& model : models) {
@@ -182,6 +182,10 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
   if (!steps.ok()) {
     return steps.status().WithContext(fmt::format("the pipeline '{}'", pipeline.name));
   }
+  if (!steps->checks.empty()) {
+    return Status(Code::kUnimplemented, "checks (add_validations) cannot be deployed yet",
+                  "deploy the pipeline without them");
+  }
   JOEY_ASSIGN_OR_RETURN(ConfigsByVersion configs, LoadConfigs(connection, config_ids));
 
   std::vector<PlannedModel> models;
@@ -205,7 +209,8 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
         "send the configurations of the models in the steps only");
   }
   JOEY_RETURN_IF_ERROR(CheckArch(models, plan.engine));
-  plan.document = DocumentOf(pipeline, version, stored.at("steps"), key, models, plan.engine, settings).dump();
+  plan.document =
+      DocumentOf(pipeline, version, stored.at("steps"), key, models, plan.engine, settings).dump();
   return plan;
 }
 

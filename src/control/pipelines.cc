@@ -9,8 +9,8 @@
 #include "base/random.h"
 #include "control/names.h"
 #include "control/pipeline_rows.h"
-#include "pipeline/definition.h"
 #include "control/workspaces.h"
+#include "pipeline/definition.h"
 
 namespace joey::control {
 

@@ -43,7 +43,8 @@ std::vector<MetadataText> MetadataTexts(const InferenceRecord& record) {
 // A column of record.extra and the two parts of its name.
 struct ExtraColumn {
   int index;
-  std::string_view group;  // "out_challenger", "anomaly", "metadata"; all of it where there is no point
+  std::string_view
+      group;  // "out_challenger", "anomaly", "metadata"; all of it where there is no point
   std::string_view name;
 };
 
@@ -350,7 +351,8 @@ class TableBuilder {
     for (const ExtraColumn& column : anomalies) {
       if (!options_.dataset.Selects(Joined("anomaly", ".", column.name))) continue;
       std::shared_ptr<arrow::Array> array = record_.extra->column(column.index);
-      if (column.name == "count") array = CountsAsInt8(static_cast<const arrow::UInt32Array&>(*array));
+      if (column.name == "count")
+        array = CountsAsInt8(static_cast<const arrow::UInt32Array&>(*array));
       AddColumn("anomaly", std::string(column.name), true, std::move(array), nested);
     }
     if (!failures.empty() || record_.context->check_column == CheckColumn::kCheckFailures) {

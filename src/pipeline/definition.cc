@@ -23,13 +23,18 @@ struct KindName {
   StepKind kind;
 };
 
-constexpr KindName kKinds[] = {
-    {"ModelInference", StepKind::kModelInference}, {"RandomSplit", StepKind::kRandomSplit},
-    {"MetaValueSplit", StepKind::kMetaValueSplit}, {"AuditResults", StepKind::kAuditResults},
-    {"MultiOut", StepKind::kMultiOut},             {"Nth", StepKind::kNth},
-    {"Check", StepKind::kCheck},                   {"Average", StepKind::kOther},
-    {"ColumnsSelect", StepKind::kOther},           {"ColumnsToRows", StepKind::kOther},
-    {"InputDataToType", StepKind::kOther},         {"RowsToModels", StepKind::kOther}};
+constexpr KindName kKinds[] = {{"ModelInference", StepKind::kModelInference},
+                               {"RandomSplit", StepKind::kRandomSplit},
+                               {"MetaValueSplit", StepKind::kMetaValueSplit},
+                               {"AuditResults", StepKind::kAuditResults},
+                               {"MultiOut", StepKind::kMultiOut},
+                               {"Nth", StepKind::kNth},
+                               {"Check", StepKind::kCheck},
+                               {"Average", StepKind::kOther},
+                               {"ColumnsSelect", StepKind::kOther},
+                               {"ColumnsToRows", StepKind::kOther},
+                               {"InputDataToType", StepKind::kOther},
+                               {"RowsToModels", StepKind::kOther}};
 
 constexpr std::string_view kModelShape =
     "a model of a step is {\"name\": text, \"version\": UUID, \"sha\": SHA-256 of the file}";
@@ -82,9 +87,9 @@ class StepReader {
                    ModelShape());
     }
     if (!IsSha256Hex(model.sha)) {
-      return Wrong(fmt::format("has the model '{}' whose sha is not 64 hexadecimal digits",
-                               model.name),
-                   ModelShape());
+      return Wrong(
+          fmt::format("has the model '{}' whose sha is not 64 hexadecimal digits", model.name),
+          ModelShape());
     }
     if (step_.models.size() == limits::kStepModelsMax) {
       return Wrong(fmt::format("has more than {} models", limits::kStepModelsMax));

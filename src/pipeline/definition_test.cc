@@ -27,15 +27,15 @@ std::string ErrorOf(const json& definition) {
 TEST(Definition, KnownStepsAreStored) {
   EXPECT_EQ(ErrorOf(json::object()), "ok");
   EXPECT_EQ(ErrorOf({{"id", "p"}, {"steps", json::array()}}), "ok");
-  EXPECT_EQ(ErrorOf({{"steps",
-                      {Inference({Model("a"), Model("b")}),
-                       {{"AuditResults", {{"from", 1}, {"to", nullptr}}}},
-                       {{"MultiOut", json::object()}},
-                       {{"RandomSplit",
-                         {{"hash_key", nullptr},
-                          {"weights", {{{"model", Model("a")}, {"weight", 2}}}}}}},
-                       {{"Check", {{"tree", {"{}"}}}}}}}}),
-            "ok");
+  EXPECT_EQ(
+      ErrorOf({{"steps",
+                {Inference({Model("a"), Model("b")}),
+                 {{"AuditResults", {{"from", 1}, {"to", nullptr}}}},
+                 {{"MultiOut", json::object()}},
+                 {{"RandomSplit",
+                   {{"hash_key", nullptr}, {"weights", {{{"model", Model("a")}, {"weight", 2}}}}}}},
+                 {{"Check", {{"tree", {"{}"}}}}}}}}),
+      "ok");
 }
 
 TEST(Definition, WhatIsWrongIsNamed) {
@@ -92,14 +92,13 @@ TEST(Plan, WhatRuns) {
   EXPECT_NE(PlanError({{{"Nth", {{"index", 0}}}}}).find("no such model"), std::string::npos);
   EXPECT_NE(PlanError({Inference({Model("a"), Model("b"), Model("b")})}).find("'b' twice"),
             std::string::npos);
-  const auto definition = ParseDefinition(
-      {{"steps",
-        {Inference({Model("a"), Model("b")}),
-         {{"AuditResults", {{"from", 1}, {"to", nullptr}}}},
-         {{"MultiOut", json::object()}},
-         {{"Check", {{"tree", {"{}"}}}}},
-         Inference({Model("c"), Model("d")}),
-         {{"Nth", {{"index", 1}}}}}}});
+  const auto definition = ParseDefinition({{"steps",
+                                            {Inference({Model("a"), Model("b")}),
+                                             {{"AuditResults", {{"from", 1}, {"to", nullptr}}}},
+                                             {{"MultiOut", json::object()}},
+                                             {{"Check", {{"tree", {"{}"}}}}},
+                                             Inference({Model("c"), Model("d")}),
+                                             {{"Nth", {{"index", 1}}}}}}});
   ASSERT_TRUE(definition.ok());
   const auto plan = MakePlan(*definition);
   ASSERT_TRUE(plan.ok());

@@ -20,9 +20,9 @@ struct ModelEntry {
   ModelReference reference;
   std::string path;
   std::string runtime;
-  std::vector<std::string> tensor_fields;  // empty: the model's own input names
-  bool single_row = false;                 // batch_config "single"
-  std::shared_ptr<arrow::Schema> input_schema;   // null: none was configured
+  std::vector<std::string> tensor_fields;       // empty: the model's own input names
+  bool single_row = false;                      // batch_config "single"
+  std::shared_ptr<arrow::Schema> input_schema;  // null: none was configured
   std::shared_ptr<arrow::Schema> output_schema;
 };
 

@@ -22,9 +22,8 @@ class TextColumn {
   }
   std::shared_ptr<arrow::Array> Finish() {
     auto count = static_cast<std::int64_t>(ends_.size()) - 1;
-    return std::make_shared<arrow::StringArray>(
-        count, arrow::Buffer::FromVector(std::move(ends_)),
-        arrow::Buffer::FromString(std::move(characters_)));
+    return std::make_shared<arrow::StringArray>(count, arrow::Buffer::FromVector(std::move(ends_)),
+                                                arrow::Buffer::FromString(std::move(characters_)));
   }
 
  private:

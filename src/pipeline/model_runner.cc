@@ -232,8 +232,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> ModelRunner::RunTables(
       fields.push_back(arrow::field(declared->field(static_cast<int>(i))->name(), column->type()));
       columns.push_back(std::move(column));
     }
-    out = model.Run(arrow::RecordBatch::Make(arrow::schema(std::move(fields)),
-                                             previous->num_rows(), std::move(columns)));
+    out = model.Run(arrow::RecordBatch::Make(arrow::schema(std::move(fields)), previous->num_rows(),
+                                             std::move(columns)));
   }
   if (!out.ok()) return out.status();
   if ((*out)->num_rows() != previous->num_rows()) {

@@ -33,10 +33,9 @@ Result<std::vector<ModelRunner>> RunnersOf(const PlanNode& node, const Deploymen
                                            const std::vector<LoadedModel>& models) {
   std::vector<ModelRunner> out;
   for (const ModelReference& reference : node.models) {
-    const auto entry =
-        std::find_if(document.models.begin(), document.models.end(), [&](const ModelEntry& known) {
-          return known.reference.version == reference.version;
-        });
+    const auto entry = std::find_if(
+        document.models.begin(), document.models.end(),
+        [&](const ModelEntry& known) { return known.reference.version == reference.version; });
     if (entry == document.models.end()) {
       return InvalidArgument("the model '" + reference.name + "' version " + reference.version +
                              " of a step is not among the deployment's models");
@@ -85,8 +84,9 @@ void Pipeline::MakeHints() {
   for (const ModelRunner& model : steps_.front()->models()) {
     for (const FieldSpec& input : model.inputs()) {
       const JsonKind kind = KindFor(input.type);
-      const auto known = std::find_if(hints_.begin(), hints_.end(),
-                                      [&](const JsonColumnHint& h) { return h.name == input.name; });
+      const auto known = std::find_if(hints_.begin(), hints_.end(), [&](const JsonColumnHint& h) {
+        return h.name == input.name;
+      });
       if (known == hints_.end()) {
         hints_.push_back({input.name, kind});
       } else if (known->kind != kind) {

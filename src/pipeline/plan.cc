@@ -17,9 +17,9 @@ Status CheckNames(const PlanNode& node, std::size_t number) {
   std::set<std::string> names;
   for (std::size_t i = 1; i < node.models.size(); ++i) {
     if (names.insert(node.models[i].name).second) continue;
-    return InvalidArgument(fmt::format("step {} has the challenger '{}' twice", number,
-                                       node.models[i].name),
-                           "upload the second one under another name");
+    return InvalidArgument(
+        fmt::format("step {} has the challenger '{}' twice", number, node.models[i].name),
+        "upload the second one under another name");
   }
   return {};
 }

@@ -128,8 +128,9 @@ Result<StepResult> ShadowStep::Run(const std::shared_ptr<arrow::RecordBatch>& pr
       } else {
         // Its average is not known before it ends, but it is more than this.
         pending[i]->abandoned = true;
-        const auto at_least = static_cast<std::uint64_t>(std::chrono::nanoseconds(2 * wait).count()) /
-                              static_cast<std::uint64_t>(std::max<std::int64_t>(1, previous->num_rows()));
+        const auto at_least =
+            static_cast<std::uint64_t>(std::chrono::nanoseconds(2 * wait).count()) /
+            static_cast<std::uint64_t>(std::max<std::int64_t>(1, previous->num_rows()));
         if (counts.nanos_per_row.load(std::memory_order_relaxed) < at_least) {
           counts.nanos_per_row.store(at_least, std::memory_order_relaxed);
         }

@@ -16,17 +16,17 @@ namespace joey {
 struct ShadowCounts {
   std::string model;
   std::atomic<std::uint64_t> answered = 0;
-  std::atomic<std::uint64_t> late = 0;     // its outputs are in no answer and no log row
+  std::atomic<std::uint64_t> late = 0;  // its outputs are in no answer and no log row
   std::atomic<std::uint64_t> failed = 0;
-  std::atomic<std::uint64_t> skipped = 0;  // too many of its runs were under way
+  std::atomic<std::uint64_t> skipped = 0;        // too many of its runs were under way
   std::atomic<std::uint64_t> nanos_per_row = 0;  // moving average
   std::atomic<int> running = 0;
 };
 
 // The champion is never held up by a challenger that is slow, fails or hangs: quick ones
-// (limits::kShadowInlineNanosMax) run behind it on its thread, others beside it in the pool, and are
-// waited for as long as the champion took, at least limits::kShadowWaitMillis. One that is slower on
-// average is not waited for at all.
+// (limits::kShadowInlineNanosMax) run behind it on its thread, others beside it in the pool, and
+// are waited for as long as the champion took, at least limits::kShadowWaitMillis. One that is
+// slower on average is not waited for at all.
 class ShadowStep : public Step {
  public:
   // `models`: the champion first. `pool` outlives the step.
