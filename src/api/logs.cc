@@ -22,31 +22,40 @@ namespace {
 
 constexpr std::string_view kFailuresSuffix = "-failures";
 
-// NotFound unless the topic is that of a pipeline, or that of its failures.
-Status RequirePipeline(control::Pipelines& pipelines, std::string_view topic) {
-  JOEY_RETURN_IF_ERROR(logs::CheckTopicName(topic));
-  std::string_view name = topic;
-  if (name.ends_with(kFailuresSuffix)) name.remove_suffix(kFailuresSuffix.size());
+// The rows of a pipeline, or only those that broke a validation. Topics of pipelines end in a
+// number, so the suffix is never part of one.
+struct TopicView {
+  std::string_view topic;
+  bool failures_only = false;
+};
+
+// NotFound unless `path` names the topic of a pipeline, or that of its failures.
+Result<TopicView> FindTopic(control::Pipelines& pipelines, std::string_view path) {
+  JOEY_RETURN_IF_ERROR(logs::CheckTopicName(path));
+  std::string_view name = path;
+  const bool failures_only = name.ends_with(kFailuresSuffix);
+  if (failures_only) name.remove_suffix(kFailuresSuffix.size());
   std::int64_t id = 0;
   const std::string_view digits = name.substr(name.rfind('-') + 1);
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
   if (error == std::errc() && end == digits.data() + digits.size()) {
     const auto pipeline = pipelines.Get(id);
-    if (pipeline.ok() && TopicName(*pipeline) == name) return {};
+    if (pipeline.ok() && TopicName(*pipeline) == name) return TopicView{name, failures_only};
     if (!pipeline.ok() && pipeline.status().code() != Code::kNotFound) return pipeline.status();
   }
-  return NotFound("there is no pipeline with the log topic '" + std::string(topic) + "'",
+  return NotFound("there is no pipeline with the log topic '" + std::string(path) + "'",
                   "ask /v1/api/plateau/get_topic_name for the topic of a pipeline");
 }
 
 Result<http::Response> ReadRecords(const Services& services, const http::Request& request) {
-  const std::string& topic = request.path_parameters.at(0);
-  JOEY_RETURN_IF_ERROR(RequirePipeline(services.pipelines, topic));
-  JOEY_ASSIGN_OR_RETURN(const logs::Query query, ParseLogQuery(request.Query()));
+  JOEY_ASSIGN_OR_RETURN(const TopicView view,
+                        FindTopic(services.pipelines, request.path_parameters.at(0)));
+  JOEY_ASSIGN_OR_RETURN(logs::Query query, ParseLogQuery(request.Query()));
+  query.failures_only = view.failures_only;
   JOEY_ASSIGN_OR_RETURN(const json body, ParseBody(request.body));
   JOEY_ASSIGN_OR_RETURN(const auto cursor, ParseCursor(body, query));
   JOEY_ASSIGN_OR_RETURN(const logs::Page page,
-                        logs::ReadPage(services.logs.Find(topic), query, cursor));
+                        logs::ReadPage(services.logs.Find(view.topic), query, cursor));
   const json status = {{"status", logs::PageEndName(page.end)},
                        {"next", CursorDocument(page.next, query)}};
   const auto batch =
@@ -128,9 +137,10 @@ Endpoints LogEndpoints(const Services& services, const std::string& token) {
                  .summary = "The partitions of a log topic and their numbers of records",
                  .response = {{"partitions", Type::kObject}},
                  .raw = Raw([services](http::Request& request) -> Result<http::Response> {
-                   const std::string& name = request.path_parameters.at(0);
-                   JOEY_RETURN_IF_ERROR(RequirePipeline(services.pipelines, name));
-                   const logs::Topic* topic = services.logs.Find(name);
+                   JOEY_ASSIGN_OR_RETURN(
+                       const TopicView view,
+                       FindTopic(services.pipelines, request.path_parameters.at(0)));
+                   const logs::Topic* topic = services.logs.Find(view.topic);
                    const std::int64_t end = topic == nullptr ? 0 : topic->end_row();
                    return http::Response::Json(
                        json{{"partitions", {{kLogPartition, {{"end", end}}}}}}.dump());

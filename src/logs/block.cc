@@ -14,7 +14,7 @@ static_assert(std::endian::native == std::endian::little, "blocks are little-end
 
 // Magic, header length, checksum of what follows the checksum.
 constexpr std::size_t kPreambleBytes = 8 + 4 + 4;
-constexpr std::size_t kFixedBytes = kPreambleBytes + 7 * 8 + 4 + 4 + 4;
+constexpr std::size_t kFixedBytes = kPreambleBytes + 8 * 8 + 4 + 4 + 4;
 
 template <typename T>
 void Put(std::string& out, T value) {
@@ -42,6 +42,7 @@ std::string EncodeHeader(const BlockHeader& header) {
   Put(fields, header.last_sequence);
   Put(fields, header.first_row);
   Put(fields, header.rows);
+  Put(fields, header.failures);
   Put(fields, header.time_min);
   Put(fields, header.time_max);
   Put(fields, header.durable_end);
@@ -76,6 +77,7 @@ Result<ParsedHeader> ParseHeader(std::string_view bytes) {
   header.last_sequence = Get<std::uint64_t>(rest);
   header.first_row = Get<std::int64_t>(rest);
   header.rows = Get<std::int64_t>(rest);
+  header.failures = Get<std::int64_t>(rest);
   header.time_min = Get<std::int64_t>(rest);
   header.time_max = Get<std::int64_t>(rest);
   header.durable_end = Get<std::uint64_t>(rest);
@@ -85,9 +87,9 @@ Result<ParsedHeader> ParseHeader(std::string_view bytes) {
   if (source_bytes != rest.size()) return Broken("names a source of another length");
   header.source = rest;
   constexpr std::int64_t kRowMax = std::int64_t{1} << 60;  // so that sums cannot overflow
-  if (header.rows <= 0 || header.rows > limits::kRowsMax || header.first_row < 0 ||
-      header.first_row > kRowMax || header.time_min > header.time_max ||
-      header.first_sequence > header.last_sequence) {
+  if (header.rows <= 0 || header.rows > limits::kRowsMax || header.failures < 0 ||
+      header.failures > header.rows || header.first_row < 0 || header.first_row > kRowMax ||
+      header.time_min > header.time_max || header.first_sequence > header.last_sequence) {
     return Broken("contradicts itself");
   }
   return out;

@@ -17,6 +17,7 @@ struct BlockHeader {
   std::uint64_t last_sequence = 0;
   std::int64_t first_row = 0;  // position in the topic
   std::int64_t rows = 0;
+  std::int64_t failures = 0;  // rows that broke a validation
   std::int64_t time_min = 0;  // milliseconds since 1970
   std::int64_t time_max = 0;
   std::uint64_t durable_end = 0;  // bytes of the segment that were durable when this was written

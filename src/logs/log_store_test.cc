@@ -249,6 +249,7 @@ TEST_F(LogStoreTest, HostileBlocksAreLeftOut) {
     }
     BlockHeader header = parsed->header;
     if (i % 3 == 0) header.rows = static_cast<std::int64_t>(random() % 5000) + 1;
+    if (i % 4 == 0) header.failures = static_cast<std::int64_t>(random() % 5000) - 100;
     header.payload_crc = Crc32c(bytes);
     Overwrite(EncodeHeader(header) + bytes);
     Reopen();

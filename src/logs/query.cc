@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "logs/failures.h"
 #include "logs/table.h"
 
 namespace joey::logs {
@@ -33,7 +34,9 @@ class RowReader {
         continue;
       }
       JOEY_RETURN_IF_ERROR(loaded);
-      if (Matches(times_->Value(index()))) return true;
+      if (Matches(times_->Value(index())) && (!query_.failures_only || failures_.Has(index()))) {
+        return true;
+      }
       Step();
     }
     return false;
@@ -78,9 +81,13 @@ class RowReader {
   }
   bool MayMatch() const {
     return (!query_.time_start || block_->time_max >= *query_.time_start) &&
-           (!query_.time_end || block_->time_min <= *query_.time_end);
+           (!query_.time_end || block_->time_min <= *query_.time_end) &&
+           (!query_.failures_only || block_->failures > 0);
   }
-  bool MustMatch() const { return Matches(block_->time_min) && Matches(block_->time_max); }
+  bool MustMatch() const {
+    return Matches(block_->time_min) && Matches(block_->time_max) &&
+           (!query_.failures_only || block_->failures == block_->rows);
+  }
 
   Status LoadBatch() {
     if (payload_ == nullptr) {
@@ -94,6 +101,7 @@ class RowReader {
       return {Code::kDataLoss, "a log block has another number of rows than its header says"};
     }
     times_ = std::static_pointer_cast<arrow::TimestampArray>(batch->GetColumnByName("time"));
+    failures_ = Failures(*batch);
     batch_ = std::move(batch);
     batch_row_ = begin;
     return {};
@@ -106,6 +114,7 @@ class RowReader {
   std::unique_ptr<Payload> payload_;
   std::shared_ptr<arrow::RecordBatch> batch_;
   std::shared_ptr<arrow::TimestampArray> times_;
+  Failures failures_;
   std::int64_t batch_row_ = 0;
 };
 

@@ -16,6 +16,7 @@
 namespace joey::logs {
 
 struct Query {
+  bool failures_only = false;  // rows that broke a validation
   bool newest_first = false;
   std::optional<std::int64_t> limit;       // rows of the whole answer, over its pages
   std::optional<std::int64_t> time_start;  // milliseconds since 1970, included

@@ -92,6 +92,7 @@ bool IsAccepted(const arrow::DataType& type, int depth) {
 std::shared_ptr<arrow::DataType> FixedType(std::string_view name) {
   if (name == "time") return arrow::timestamp(arrow::TimeUnit::MILLI);
   if (name == "anomaly.count") return arrow::uint32();
+  if (name.starts_with("anomaly.") && name.size() > 8) return arrow::boolean();
   if (name == "check_failures" || name == "metadata.dropped") return arrow::list(arrow::utf8());
   if (name == "metadata.elapsed") return arrow::list(arrow::uint64());
   if (name == "metadata.last_model" || name == "metadata.pipeline_version" ||

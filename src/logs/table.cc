@@ -61,6 +61,19 @@ Status Failed(const arrow::Status& status) {
 
 }  // namespace
 
+// Brings the arrays of `schema` into the order of the page; false when the columns are others.
+bool PageTable::Reorder(const arrow::Schema& schema, arrow::ArrayVector& arrays) const {
+  if (schema.num_fields() != schema_->num_fields()) return false;
+  arrow::ArrayVector ordered;
+  for (const auto& field : schema_->fields()) {
+    const int found = schema.GetFieldIndex(field->name());
+    if (found < 0 || !schema.field(found)->Equals(*field)) return false;
+    ordered.push_back(arrays[static_cast<std::size_t>(found)]);
+  }
+  arrays = std::move(ordered);
+  return true;
+}
+
 // The selected columns of `batch`; false when they differ from those of the page.
 bool PageTable::Select(const std::shared_ptr<arrow::RecordBatch>& batch) {
   if (batch == source_) return true;
@@ -86,7 +99,8 @@ bool PageTable::Select(const std::shared_ptr<arrow::RecordBatch>& batch) {
   if (schema_ == nullptr) {
     schema_ = std::move(schema);
   } else if (!schema_->Equals(*schema)) {
-    return false;
+    // The same columns in another order, as requests give them, are no other schema.
+    if (!Reorder(*schema, arrays)) return false;
   }
   source_ = batch;
   selected_ = arrow::RecordBatch::Make(schema_, batch->num_rows(), std::move(arrays));

@@ -19,8 +19,8 @@ class PageTable {
   PageTable(const Dataset& dataset, bool reversed) : dataset_(dataset), reversed_(reversed) {}
 
   enum class Added { kYes, kOtherSchema, kNoRoom };
-  // Adds one row. Not when the selected columns differ from those before, or when the page would
-  // grow over limits::kLogAnswerBytesMax; the first row always fits.
+  // Adds one row. Not when the selected columns are others than before (in any order), or when the
+  // page would grow over limits::kLogAnswerBytesMax; the first row always fits.
   Added Add(const std::shared_ptr<arrow::RecordBatch>& batch, std::int64_t row);
 
   std::int64_t rows() const { return rows_; }
@@ -37,6 +37,7 @@ class PageTable {
   };
 
   bool Select(const std::shared_ptr<arrow::RecordBatch>& batch);
+  bool Reorder(const arrow::Schema& schema, arrow::ArrayVector& arrays) const;
   Result<std::shared_ptr<arrow::Array>> Column(int index) const;
   Result<std::shared_ptr<arrow::Array>> Nested(const std::string& group) const;
 

@@ -9,6 +9,7 @@
 
 #include "base/crc32c.h"
 #include "base/limits.h"
+#include "logs/failures.h"
 
 namespace joey::logs {
 namespace {
@@ -77,6 +78,7 @@ void Topic::AddBlock(const BlockHeader& header, std::uint64_t payload_offset) {
   BlockRef block;
   block.first_row = header.first_row;
   block.rows = header.rows;
+  block.failures = header.failures;
   block.time_min = header.time_min;
   block.time_max = header.time_max;
   block.last_sequence = header.last_sequence;
@@ -112,6 +114,7 @@ Result<AppendResult> Topic::Append(const AppendRequest& request) {
     header.first_sequence = request.first_sequence;
     header.last_sequence = request.last_sequence;
     header.rows = rows.batch->num_rows();
+    header.failures = CountFailures(*rows.batch);
     header.time_min = rows.time_min;
     header.time_max = rows.time_max;
     header.payload_bytes = static_cast<std::uint32_t>(payload.size());

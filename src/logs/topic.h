@@ -23,6 +23,7 @@ namespace joey::logs {
 struct BlockRef {
   std::int64_t first_row = 0;
   std::int64_t rows = 0;
+  std::int64_t failures = 0;  // rows that broke a validation
   std::int64_t time_min = 0;
   std::int64_t time_max = 0;
   std::uint64_t last_sequence = 0;
