@@ -54,6 +54,11 @@ inline constexpr int kComputeQueueMax = 1024;  // requests waiting for or on com
 inline constexpr int kDrainSecondsMax = 30;    // for running requests at shutdown
 inline constexpr int kLogFlushSecondsMax = 5;  // to hand logs over at shutdown
 
+// Requests that run together
+inline constexpr std::int64_t kBatchRowsMax = 64;        // of one batch
+inline constexpr std::size_t kBatchBytesMax = 16 << 20;  // of its inputs
+inline constexpr int kWaitingThreadsMax = 32;            // small requests of slow models
+
 // Shadow models
 inline constexpr std::uint64_t kShadowInlineNanosMax = 100'000;  // then it runs beside the champion
 inline constexpr int kShadowWaitMillis = 25;  // for challengers, or as long as the champion took
