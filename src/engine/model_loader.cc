@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
+#include "runtime/batching_model.h"
 
 namespace joey::engine {
 
@@ -16,11 +17,16 @@ Result<LoadedModel> ModelLoader::Load(const ModelEntry& entry) {
   if (entry.runtime == "onnx") {
     Result<std::shared_ptr<const Model>> model = LoadOnnx(file.bytes());
     if (!model.ok()) return model.status().WithContext(name);
-    loaded.tensors = std::move(*model);
+    loaded.tensors = Batched(std::move(*model));
     return loaded;
   }
   return Status(Code::kUnimplemented, name + " needs the runtime '" + entry.runtime + "'",
                 "this engine runs onnx models");
+}
+
+std::shared_ptr<const Model> ModelLoader::Batched(std::shared_ptr<const Model> model) const {
+  if (!BatchingModel::Fits(*model)) return model;
+  return std::make_shared<BatchingModel>(std::move(model), threads_);
 }
 
 Result<std::shared_ptr<const Model>> ModelLoader::LoadOnnx(std::string_view bytes) {

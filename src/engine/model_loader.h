@@ -20,6 +20,8 @@ class ModelLoader {
   Result<LoadedModel> Load(const ModelEntry& entry);
 
  private:
+  // Requests share its runs where its batch is free.
+  std::shared_ptr<const Model> Batched(std::shared_ptr<const Model> model) const;
   Result<std::shared_ptr<const Model>> LoadOnnx(std::string_view bytes);
 
   const int threads_;

@@ -1,5 +1,6 @@
 #include "engine/request_runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <new>
@@ -12,22 +13,36 @@
 namespace joey::engine {
 
 RequestRunner::RequestRunner(Metrics& metrics, int threads)
-    : metrics_(metrics), compute_(static_cast<std::size_t>(threads)) {}
+    : metrics_(metrics), threads_(threads), compute_(static_cast<std::size_t>(threads)) {}
 
 boost::asio::awaitable<http::Response> RequestRunner::Answer(const InferRoute& route,
                                                              const http::Request& request) {
-  bool quick = request.body.size() <= limits::kInlineBodyBytesMax &&
-               recent_run_ns_.load(std::memory_order_relaxed) <= limits::kInlineRunNanosMax;
-  if (quick) co_return RunHere(route, request);
+  const bool small = request.body.size() <= limits::kInlineBodyBytesMax;
+  const bool fast = recent_run_ns_.load(std::memory_order_relaxed) <= limits::kInlineRunNanosMax;
+  if (small && fast) co_return RunHere(route, request);
   if (waiting_.fetch_add(1) >= limits::kComputeQueueMax) {
     waiting_.fetch_sub(1);
     co_return route.error(Unavailable("the engine has too many requests waiting",
                                       "send again later, or deploy more replicas"));
   }
-  http::Response response = co_await http::Offload(
-      compute_, [this, &route, &request] { return RunHere(route, request); });
+  boost::asio::thread_pool& pool = small ? WaitingThreads() : compute_;
+  http::Response response =
+      co_await http::Offload(pool, [this, &route, &request] { return RunHere(route, request); });
   waiting_.fetch_sub(1);
   co_return response;
+}
+
+boost::asio::thread_pool& RequestRunner::WaitingThreads() {
+  std::call_once(waiting_once_, [this] {
+    const int count = std::max(limits::kWaitingThreadsMax, threads_);
+    waiting_threads_ = std::make_unique<boost::asio::thread_pool>(static_cast<std::size_t>(count));
+  });
+  return *waiting_threads_;
+}
+
+void RequestRunner::Join() {
+  compute_.join();
+  if (waiting_threads_ != nullptr) waiting_threads_->join();
 }
 
 http::Response RequestRunner::RunHere(const InferRoute& route, const http::Request& request) {

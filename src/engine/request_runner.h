@@ -6,6 +6,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 
 #include "engine/inference.h"
 #include "http/message.h"
@@ -26,23 +28,30 @@ class RequestRunner {
   RequestRunner(Metrics& metrics, int threads);
 
   // Small, quick requests run where they were read; others must not hold up the thread's other
-  // connections and go to the compute threads. `route` and `request` must live until the answer.
+  // connections. Large ones go to the compute threads. Small ones for a slow model go to many more
+  // threads, which mostly wait, so that the model sees them together (runtime/batching_model.h).
+  // `route` and `request` must live until the answer.
   boost::asio::awaitable<http::Response> Answer(const InferRoute& route,
                                                 const http::Request& request);
 
   // Runs `work` on the calling thread: exceptions become a Status, the outcome is counted.
   Status Run(const std::function<Status(InferOutcome&)>& work);
 
-  // Waits for what runs on the compute threads.
-  void Join() { compute_.join(); }
+  // Waits for what runs on the threads.
+  void Join();
 
  private:
   http::Response RunHere(const InferRoute& route, const http::Request& request);
 
+  boost::asio::thread_pool& WaitingThreads();
+
   Metrics& metrics_;
+  const int threads_;
   std::atomic<std::uint64_t> recent_run_ns_ = 0;  // moving average of a request's model time
   std::atomic<int> waiting_ = 0;
   boost::asio::thread_pool compute_;
+  std::once_flag waiting_once_;
+  std::unique_ptr<boost::asio::thread_pool> waiting_threads_;  // started with the first request
 };
 
 }  // namespace joey::engine

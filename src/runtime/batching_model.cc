@@ -6,6 +6,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/limits.h"
@@ -212,8 +213,18 @@ void BatchingModel::FreeSlot() const {
 }
 
 void BatchingModel::RunGroup(const Group& group) const {
-  if (group.size() > 1 && batches() && RunTogether(group)) return;
-  RunOneByOne(group);
+  // Whatever is thrown, the others in the group wait for an answer.
+  try {
+    if (group.size() > 1 && batches() && RunTogether(group)) return;
+    RunOneByOne(group);
+  } catch (const std::bad_alloc&) {
+    for (Waiter* waiter : group) {
+      waiter->result =
+          ResourceExhausted("not enough memory for this request", "send fewer rows per request");
+    }
+  } catch (const std::exception& error) {
+    for (Waiter* waiter : group) waiter->result = Internal(error.what());
+  }
 }
 
 void BatchingModel::RunOneByOne(const Group& group) const {
