@@ -14,13 +14,21 @@ namespace joey {
 // (2023.4.0).
 enum class CheckColumn { kAnomaly, kCheckFailures };
 
+// A model that rows may have met.
+struct ServedModel {
+  std::string name;
+  std::string version;  // UUID
+  std::string sha;
+};
+
 // What all requests of one loaded pipeline version share. Immutable.
 struct RecordContext {
   std::string topic;  // log topic of the pipeline
   std::string pipeline_name;
-  std::string pipeline_version;  // UUID
-  std::string partition;         // name of this engine, or of the edge
-  std::string last_model;        // JSON text {"model_name","model_sha"} of the last step
+  std::string pipeline_version;     // UUID
+  std::string partition;            // name of this engine, or of the edge
+  std::string last_model;           // JSON text {"model_name","model_sha"} of the last step
+  std::vector<ServedModel> models;  // all of the deployment
   CheckColumn check_column = CheckColumn::kAnomaly;
 };
 

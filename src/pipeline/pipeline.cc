@@ -104,6 +104,10 @@ void Pipeline::MakeContexts(const DeploymentDocument& document) {
     context->pipeline_version = document.pipeline_version;
     context->partition = document.partition;
     context->last_model = LastModelText(model.reference());
+    for (const ModelEntry& entry : document.models) {
+      const ModelReference& served = entry.reference;
+      context->models.push_back({served.name, served.version, served.sha});
+    }
     context->check_column = document.check_column;
     contexts_.push_back(std::move(context));
   }

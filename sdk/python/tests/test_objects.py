@@ -579,7 +579,7 @@ def test_infer_with_json(joey: Joey, pipeline: Any) -> None:
         "'time': 1})]"
     )
     assert [a.tolist() for a in result.data()] == [[[0.5]]]
-    assert result.data()[0].dtype == "float32"
+    assert result.data()[0].dtype == "float64"
     assert (result.check_failures, result.shadow_data, result.model()) == ([], {}, ("", ""))
     assert result.time().microsecond == 1000
     request = joey.server.requests[-1]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _TYPES = {
-    "Float": "float32",
+    "Float": "float64",  # as it is written, and as the guide prints it
     "Double": "float64",
     "Int8": "int8",
     "Int16": "int16",
@@ -37,7 +37,7 @@ class InferenceResult(dict[str, Any]):
 
     @property
     def shadow_data(self) -> dict[str, Any]:
-        """Outputs of challengers by the names of their models."""
+        """Outputs of challengers by the names of their models, in the form of ``outputs``."""
         return dict(self.get("shadow_data") or {})
 
     def data(self) -> list[npt.NDArray[Any]]:
@@ -74,6 +74,10 @@ def _array(output: dict[str, Any]) -> npt.NDArray[Any]:
     import numpy as np
 
     ((kind, content),) = output.items()
+    if kind == "Json":  # lists of unequal length and the like: one Python value for each row
+        values: npt.NDArray[Any] = np.empty(len(content["data"]), dtype=object)
+        values[:] = content["data"]
+        return values
     data: npt.NDArray[Any] = np.array(content["data"], dtype=_TYPES.get(kind))
     shaped: npt.NDArray[Any] = data.reshape(content["dim"])
     return shaped
