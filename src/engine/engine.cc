@@ -49,6 +49,8 @@ struct Engine::Impl {
       models.push_back(std::move(model));
     }
     JOEY_ASSIGN_OR_RETURN(pipeline, Pipeline::Make(document, std::move(models)));
+    metrics.AddSource([this] { return ShadowSamples(); });
+    metrics.AddSource([this] { return BatchSamples(); });
     if (document.logs) {
       JOEY_ASSIGN_OR_RETURN(log,
                             InferenceLog::Make({.spool_directory = document.logs->spool_directory,
@@ -56,6 +58,38 @@ struct Engine::Impl {
                                                 .token = document.logs->token}));
     }
     return {};
+  }
+
+  std::vector<Metrics::Sample> ShadowSamples() const {
+    std::vector<Metrics::Sample> out;
+    for (const auto& counts : pipeline->shadow_counts()) {
+      for (const auto& [outcome, count] :
+           {std::pair("answered", &counts->answered), std::pair("late", &counts->late),
+            std::pair("failed", &counts->failed), std::pair("skipped", &counts->skipped)}) {
+        out.push_back(
+            {"joey_shadow_runs_total",
+             "Runs of shadow models by outcome; only answered ones are in answers and logs",
+             {{"model", counts->model}, {"outcome", outcome}},
+             static_cast<double>(count->load())});
+      }
+    }
+    return out;
+  }
+
+  std::vector<Metrics::Sample> BatchSamples() const {
+    std::vector<Metrics::Sample> out;
+    for (const auto& [name, model] : loader->batched()) {
+      const BatchCounts& counts = model->counts();
+      out.push_back({"joey_batched_requests_total",
+                     "Requests that shared a run of a model with others",
+                     {{"model", name}},
+                     static_cast<double>(counts.batched_requests.load())});
+      out.push_back({"joey_batches_run_again_total",
+                     "Batches that failed and were run one request at a time",
+                     {{"model", name}},
+                     static_cast<double>(counts.split_again.load())});
+    }
+    return out;
   }
 
   void AddRoutes() {

@@ -5,6 +5,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+
 namespace joey::engine {
 
 namespace {
@@ -35,6 +37,25 @@ struct Metrics::Impl {
                     .Register(registry)
                     .Add({{"pipeline", pipeline}}, kSecondsBuckets)) {}
 
+  // The samples of one name make one family.
+  void Collect(std::vector<prometheus::MetricFamily>& out) const {
+    for (const auto& source : sources) {
+      for (const Sample& sample : source()) {
+        auto family = std::find_if(out.begin(), out.end(),
+                                   [&](const auto& known) { return known.name == sample.name; });
+        if (family == out.end()) {
+          out.push_back({sample.name, sample.help, prometheus::MetricType::Counter, {}});
+          family = out.end() - 1;
+        }
+        prometheus::ClientMetric metric;
+        for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
+        metric.counter.value = sample.value;
+        family->metric.push_back(std::move(metric));
+      }
+    }
+  }
+
+  std::vector<std::function<std::vector<Sample>()>> sources;
   prometheus::Registry registry;
   prometheus::Family<prometheus::Counter>& requests;
   prometheus::Counter& ok;
@@ -53,8 +74,14 @@ void Metrics::CountRequest(int status, double rows, double seconds) {
   impl_->seconds.Observe(seconds);
 }
 
+void Metrics::AddSource(std::function<std::vector<Sample>()> source) {
+  impl_->sources.push_back(std::move(source));
+}
+
 std::string Metrics::Text() const {
-  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+  std::vector<prometheus::MetricFamily> families = impl_->registry.Collect();
+  impl_->Collect(families);
+  return prometheus::TextSerializer().Serialize(families);
 }
 
 }  // namespace joey::engine

@@ -2,7 +2,6 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
-#include "runtime/batching_model.h"
 
 namespace joey::engine {
 
@@ -17,16 +16,19 @@ Result<LoadedModel> ModelLoader::Load(const ModelEntry& entry) {
   if (entry.runtime == "onnx") {
     Result<std::shared_ptr<const Model>> model = LoadOnnx(file.bytes());
     if (!model.ok()) return model.status().WithContext(name);
-    loaded.tensors = Batched(std::move(*model));
+    loaded.tensors = Batched(entry.reference.name, std::move(*model));
     return loaded;
   }
   return Status(Code::kUnimplemented, name + " needs the runtime '" + entry.runtime + "'",
                 "this engine runs onnx models");
 }
 
-std::shared_ptr<const Model> ModelLoader::Batched(std::shared_ptr<const Model> model) const {
+std::shared_ptr<const Model> ModelLoader::Batched(const std::string& name,
+                                                  std::shared_ptr<const Model> model) {
   if (!BatchingModel::Fits(*model)) return model;
-  return std::make_shared<BatchingModel>(std::move(model), threads_);
+  auto batched = std::make_shared<BatchingModel>(std::move(model), threads_);
+  batched_.push_back({name, batched});
+  return batched;
 }
 
 Result<std::shared_ptr<const Model>> ModelLoader::LoadOnnx(std::string_view bytes) {

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "pipeline/deployment_document.h"
+#include "runtime/batching_model.h"
 #include "runtime/loaded_model.h"
 #include "runtime/onnx_model.h"
 
@@ -19,13 +22,20 @@ class ModelLoader {
   // another one. Errors name the model.
   Result<LoadedModel> Load(const ModelEntry& entry);
 
+  struct BatchedModel {
+    std::string name;
+    std::shared_ptr<const BatchingModel> model;
+  };
+  const std::vector<BatchedModel>& batched() const { return batched_; }
+
  private:
   // Requests share its runs where its batch is free.
-  std::shared_ptr<const Model> Batched(std::shared_ptr<const Model> model) const;
+  std::shared_ptr<const Model> Batched(const std::string& name, std::shared_ptr<const Model> model);
   Result<std::shared_ptr<const Model>> LoadOnnx(std::string_view bytes);
 
   const int threads_;
   std::unique_ptr<OnnxRuntime> onnx_;
+  std::vector<BatchedModel> batched_;
 };
 
 }  // namespace joey::engine
