@@ -64,6 +64,19 @@ inline constexpr std::uint64_t kShadowInlineNanosMax = 100'000;  // then it runs
 inline constexpr int kShadowWaitMillis = 25;  // for challengers, or as long as the champion took
 inline constexpr int kShadowRunningMax = 8;  // runs of one challenger at a time, others are skipped
 
+// Python steps and other workers
+inline constexpr std::size_t kPythonScriptBytesMax = 4 << 20;
+inline constexpr int kPythonStepSecondsMax = 10;     // for one request, unless configured
+inline constexpr int kWorkerStartSecondsMax = 60;    // until a worker is ready
+inline constexpr int kWorkerBackOffSecondsMax = 30;  // between two starts of one that keeps failing
+inline constexpr std::int64_t kWorkerMemoryBytesMax = std::int64_t{2} << 30;  // unless configured
+// Of a frame to or from a worker; larger ones go in a memory file.
+inline constexpr std::size_t kWorkerInlineBytesMax = 64 << 10;
+inline constexpr std::size_t kWorkerFrameBytesMax = std::size_t{1} << 30;
+inline constexpr std::size_t kWorkerErrorBytesMax = 32 << 10;  // of an error that a worker reports
+inline constexpr std::size_t kWorkerLineBytesMax = 8 << 10;    // of printed text; then it is split
+inline constexpr int kWorkerLinesPerSecondMax = 1000;          // of printed text
+
 // Inference logs, at the engine
 inline constexpr std::size_t kSpoolSegmentBytes = 16 << 20;          // one file of the spool
 inline constexpr std::size_t kSpoolBytesMax = std::size_t{4} << 30;  // all of them

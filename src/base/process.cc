@@ -166,6 +166,10 @@ std::optional<Process> Process::Adopt(pid_t pid, std::uint64_t start_ticks) {
   return Process(pid, start_ticks, std::move(pidfd), false);
 }
 
+Process Process::OfChild(pid_t pid, UniqueFd pidfd) {
+  return Process(pid, ProcessStartTicks(pid).value_or(0), std::move(pidfd), true);
+}
+
 void Process::Signal(int signal) {
   if (!ended_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
 }

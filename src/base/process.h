@@ -37,6 +37,8 @@ class Process {
   // A process that an earlier run started; nullopt when it is gone (its number may be in use by
   // another one, which its start time tells apart).
   static std::optional<Process> Adopt(pid_t pid, std::uint64_t start_ticks);
+  // A child of this process that something else started.
+  static Process OfChild(pid_t pid, UniqueFd pidfd);
 
   pid_t pid() const { return pid_; }
   std::uint64_t start_ticks() const { return start_ticks_; }  // since boot, from /proc

@@ -242,4 +242,23 @@ Result<std::vector<ArrowPart>> EncodeArrowFile(const arrow::RecordBatch& batch) 
   return stream.Take();
 }
 
+Result<std::string> EncodeArrowSchema(const arrow::Schema& schema) {
+  auto message = arrow::ipc::SerializeSchema(schema);
+  if (!message.ok()) return Internal("cannot encode a schema: " + message.status().ToString());
+  return (*message)->ToString();
+}
+
+Result<std::vector<ArrowPart>> EncodeArrowBatch(const arrow::RecordBatch& batch) {
+  GatherStream stream;
+  arrow::ipc::IpcPayload payload;
+  const auto options = arrow::ipc::IpcWriteOptions::Defaults();
+  std::int32_t metadata_bytes = 0;
+  arrow::Status written = arrow::ipc::GetRecordBatchPayload(batch, options, &payload);
+  if (written.ok()) {
+    written = arrow::ipc::WriteIpcPayload(payload, options, &stream, &metadata_bytes);
+  }
+  if (!written.ok()) return Internal("cannot encode a table: " + written.ToString());
+  return stream.Take();
+}
+
 }  // namespace joey

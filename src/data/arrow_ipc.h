@@ -2,8 +2,10 @@
 #pragma once
 
 #include <arrow/record_batch.h>
+#include <arrow/type_fwd.h>
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,5 +35,10 @@ struct ArrowPart {
   std::string_view bytes;
 };
 Result<std::vector<ArrowPart>> EncodeArrowFile(const arrow::RecordBatch& batch);
+
+// The two messages that an IPC stream of one batch consists of, the end marker left out. Each is a
+// multiple of eight bytes long.
+Result<std::string> EncodeArrowSchema(const arrow::Schema& schema);
+Result<std::vector<ArrowPart>> EncodeArrowBatch(const arrow::RecordBatch& batch);
 
 }  // namespace joey

@@ -27,8 +27,9 @@ constexpr milliseconds kDrainGrace{100};
 // Only what a program needs to run at all; no secrets of the operator.
 std::vector<std::string> EngineEnvironment() {
   std::vector<std::string> out;
-  for (const char* name : {"PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
-                           "JOEY_ONNXRUNTIME_LIBRARY", "ASAN_OPTIONS", "TSAN_OPTIONS"}) {
+  for (const char* name :
+       {"PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "JOEY_ONNXRUNTIME_LIBRARY",
+        "JOEY_PYTHON", "JOEY_WORKERS", "ASAN_OPTIONS", "TSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name)) out.push_back(std::string(name) + "=" + value);
   }
   return out;
