@@ -2,6 +2,8 @@
 
 api            the REST API of a server that all tests of this process share
 joey_url       the URL of that server
+check_joey     a server that writes check_failures, as the older recordings have it
+undeployed     a list: pipelines put in it are undeployed after the test
 joey           a server of the test's own, which it may stop and kill
 joey_factory   several of them, with options: joey_factory("--check-column", "check_failures")
 cases          the folder of the shared cases; the test is skipped where there is none
@@ -37,6 +39,24 @@ def shared_joey(tmp_path_factory):
 @pytest.fixture(scope="session")
 def joey_url(shared_joey):
     return shared_joey.url
+
+
+@pytest.fixture(scope="session")
+def check_joey(tmp_path_factory):
+    _need_binary()
+    server = Joey(tmp_path_factory.mktemp("check") / "data", ["--check-column", "check_failures"])
+    server.start()
+    yield server
+    _close(server)
+
+
+@pytest.fixture
+def undeployed():
+    """Pipelines put in here are undeployed after the test."""
+    pipelines = []
+    yield pipelines
+    for pipeline in pipelines:
+        pipeline.undeploy()
 
 
 @pytest.fixture

@@ -4,114 +4,26 @@ The recordings are of a version with the column check_failures, so the server is
 """
 
 import datetime
-import html
 import json
 import re
-import subprocess
-import sys
 import time
 
 import harness
-import joey_fixtures
 import models
 import pandas as pd
 import pytest
 import wallaroo
+from cases_judge import Case, deploy, shown
 from wallaroo.framework import Framework
 
 pytestmark = pytest.mark.xdist_group("cases")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    joey_fixtures._need_binary()
-    data = tmp_path_factory.mktemp("cases") / "data"
-    joey = harness.Joey(data, ["--check-column", "check_failures"])
-    joey.start()
-    yield joey
-    joey_fixtures._close(joey)
-
-
 @pytest.fixture
-def wl(server):
-    client = wallaroo.Client(server.url, interactive=False)
+def wl(check_joey):
+    client = wallaroo.Client(check_joey.url, interactive=False)
     client.set_current_workspace(client.create_workspace(harness.unique("case")))
     return client
-
-
-@pytest.fixture
-def undeployed():
-    """Pipelines put in here are undeployed after the test."""
-    pipelines = []
-    yield pipelines
-    for pipeline in pipelines:
-        pipeline.undeploy()
-
-
-class Case:
-    def __init__(self, folder, name):
-        self.folder = folder / name
-        self.expected = json.loads((self.folder / "expected.json").read_text())
-        self.observed = {}
-
-    def file(self, name):
-        return self.folder / name
-
-    def check(self, id):
-        return next(c for c in self.expected["checks"] if c["id"] == id)
-
-    def frame(self, id, frame):
-        """Observe a DataFrame for a check of kind infer_rows: the rows that it lists."""
-        rows = []
-        for row in self.check(id)["rows"]:
-            cells = frame.iloc[row["index"]].items()
-            rows.append({"index": row["index"], **{k: plain(v) for k, v in cells}})
-        self.observed[id] = {"columns": list(frame.columns), "n_rows": len(frame), "rows": rows}
-
-    def judge(self, tmp_path):
-        """Every check was run by compare.py and none failed; advisory ones may differ."""
-        actual = tmp_path / "actual.json"
-        actual.write_text(json.dumps(self.observed))
-        done = subprocess.run(
-            [sys.executable, self.folder.parent / "compare.py", self.folder, actual],
-            capture_output=True,
-            text=True,
-        )
-        said = done.stdout + done.stderr
-        verdicts = {}
-        for line in done.stdout.splitlines():
-            if not line.startswith(" "):
-                word, _, id = line.rpartition(" ")
-                verdicts[id] = word.strip()
-        for check in self.expected["checks"]:
-            allowed = {"ok", "differs (advisory)"} if check.get("advisory") else {"ok"}
-            assert verdicts.get(check["id"]) in allowed, said
-        assert done.returncode == 0, said
-        assert re.search(r"\b0 failed\b", said), said
-
-
-def plain(value):
-    """A cell as JSON has it."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-
-
-def shown(thing):
-    """Names and values of an object's display in a notebook."""
-    pairs = re.findall(r"<tr><th>(.*?)</th><td>(.*?)</td></tr>", thing._repr_html_())
-    return [[html.unescape(name), html.unescape(value)] for name, value in pairs]
-
-
-def deploy(wl, undeployed, name, *steps):
-    pipeline = wl.build_pipeline(name)
-    for model in steps:
-        pipeline.add_model_step(model)
-    undeployed.append(pipeline)
-    config = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory("512Mi").build()
-    return pipeline.deploy(deployment_config=config)
 
 
 def test_arrow_houseprice_1k(wl, cases, undeployed, tmp_path, capsys):
