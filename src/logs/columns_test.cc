@@ -50,6 +50,11 @@ class Rows {
       return static_cast<arrow::StringBuilder*>(builder.value_builder())->AppendValues(texts);
     });
   }
+  Rows& Version(const std::string& version) {
+    arrow::StringBuilder builder;
+    return Fill("metadata.pipeline_version", builder,
+                [&](std::int64_t /*row*/) { return builder.Append(version); });
+  }
   Rows& Numbers(const std::string& name) {
     arrow::Int64Builder builder;
     return Fill(name, builder, [&](std::int64_t row) { return builder.Append(row); });
@@ -185,6 +190,48 @@ TEST_F(ColumnsTest, ANewValidationIsAChangeOfTheSchema) {
   Query common = Flat(true);
   common.dataset = Dataset({"out", "anomaly.count"}, {});
   EXPECT_EQ(Numbers(Read(common)), Range(4, 5, -1));
+}
+
+TEST_F(ColumnsTest, LateChallengersAreNullsWithinAVersion) {
+  Store(Rows(0, 2).Numbers("out_a.x").Count("anomaly.count", NoCounts).Version("v1"));
+  Store(Rows(2, 2).Count("anomaly.count", NoCounts).Version("v1"));
+  Store(Rows(4, 1)
+            .Numbers("out_b.x")
+            .Numbers("out_a.x")
+            .Count("anomaly.count", NoCounts)
+            .Version("v1"));
+  Store(Rows(5, 1).Count("anomaly.count", NoCounts).Version("v2"));
+  Page page = Read(Flat(false));
+  EXPECT_EQ(Numbers(page), Range(0, 5));
+  EXPECT_EQ(page.end, PageEnd::kSchemaChange);
+  EXPECT_TRUE(page.batch->ValidateFull().ok());
+  EXPECT_EQ(page.batch->schema()->ToString(),
+            "time: int64 not null\nout.y: int64 not null\nout_a.x: int64\nout_b.x: int64\n"
+            "anomaly.count: uint32 not null");
+  EXPECT_EQ(page.batch->GetColumnByName("out_a.x")->ToString(),
+            "[\n  0,\n  1,\n  null,\n  null,\n  4\n]");
+  EXPECT_EQ(page.batch->GetColumnByName("out_b.x")->ToString(),
+            "[\n  null,\n  null,\n  null,\n  null,\n  4\n]");
+  page = Read(Flat(false), page.next);
+  EXPECT_EQ(Numbers(page), Range(5, 1));
+
+  page = Read(Flat(true));
+  EXPECT_EQ(Numbers(page), Range(5, 1));
+  page = Read(Flat(true), page.next);
+  EXPECT_EQ(Numbers(page), Range(4, 5, -1));
+  EXPECT_EQ(page.batch->GetColumnByName("out_a.x")->ToString(),
+            "[\n  4,\n  null,\n  null,\n  1,\n  0\n]");
+  Query nested = Flat(false);
+  nested.separator = "";
+  EXPECT_TRUE(Read(nested).batch->ValidateFull().ok());
+}
+
+TEST_F(ColumnsTest, OtherOutputsAreAChangeOfTheSchema) {
+  Store(Rows(0, 2).Numbers("out.z").Version("v1"));
+  Store(Rows(2, 2).Version("v1"));
+  const Page page = Read(Flat(false));
+  EXPECT_EQ(Numbers(page), Range(0, 2));
+  EXPECT_EQ(page.end, PageEnd::kSchemaChange);
 }
 
 TEST_F(ColumnsTest, TheOrderOfColumnsIsNoChangeOfTheSchema) {

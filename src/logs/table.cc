@@ -5,6 +5,7 @@
 #include <arrow/type.h>
 #include <arrow/type_traits.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
@@ -55,26 +56,23 @@ int Order(std::string_view name) {
   return 3;
 }
 
+// Whether both were made by the same version of the pipeline; a block comes from one engine, which
+// runs one version.
+bool SameVersion(const arrow::RecordBatch& a, const arrow::RecordBatch& b) {
+  const auto first = a.GetColumnByName("metadata.pipeline_version");
+  const auto second = b.GetColumnByName("metadata.pipeline_version");
+  return first != nullptr && second != nullptr && first->length() > 0 && second->length() > 0 &&
+         static_cast<const arrow::StringArray&>(*first).GetView(0) ==
+             static_cast<const arrow::StringArray&>(*second).GetView(0);
+}
+
 Status Failed(const arrow::Status& status) {
   return Internal("cannot build the answer: " + status.message());
 }
 
 }  // namespace
 
-// Brings the arrays of `schema` into the order of the page; false when the columns are others.
-bool PageTable::Reorder(const arrow::Schema& schema, arrow::ArrayVector& arrays) const {
-  if (schema.num_fields() != schema_->num_fields()) return false;
-  arrow::ArrayVector ordered;
-  for (const auto& field : schema_->fields()) {
-    const int found = schema.GetFieldIndex(field->name());
-    if (found < 0 || !schema.field(found)->Equals(*field)) return false;
-    ordered.push_back(arrays[static_cast<std::size_t>(found)]);
-  }
-  arrays = std::move(ordered);
-  return true;
-}
-
-// The selected columns of `batch`; false when they differ from those of the page.
+// The selected columns of `batch`; false when they are others than those of the page.
 bool PageTable::Select(const std::shared_ptr<arrow::RecordBatch>& batch) {
   if (batch == source_) return true;
   arrow::FieldVector fields;
@@ -95,15 +93,45 @@ bool PageTable::Select(const std::shared_ptr<arrow::RecordBatch>& batch) {
       arrays.push_back(std::move(array));
     }
   }
-  auto schema = arrow::schema(std::move(fields));
+  auto schema = arrow::schema(fields);
   if (schema_ == nullptr) {
-    schema_ = std::move(schema);
-  } else if (!schema_->Equals(*schema)) {
-    // The same columns in another order, as requests give them, are no other schema.
-    if (!Reorder(*schema, arrays)) return false;
+    schema_ = schema;
+  } else if (!schema_->Equals(*schema) && !Join(*schema, SameVersion(*source_, *batch))) {
+    return false;
   }
   source_ = batch;
-  selected_ = arrow::RecordBatch::Make(schema_, batch->num_rows(), std::move(arrays));
+  selected_ = arrow::RecordBatch::Make(std::move(schema), batch->num_rows(), std::move(arrays));
+  return true;
+}
+
+// Takes `other` into the schema of the page. The order of columns does not matter, and a challenger
+// that was late has no columns in some rows of its pipeline version: those become nulls.
+bool PageTable::Join(const arrow::Schema& other, bool same_version) {
+  const auto may_lack = [&](const std::string& name) {
+    return same_version && name.starts_with("out_");
+  };
+  arrow::FieldVector joined;
+  for (const auto& field : schema_->fields()) {
+    const auto found = other.GetFieldByName(field->name());
+    if (found == nullptr) {
+      if (!may_lack(field->name())) return false;
+      joined.push_back(field->WithNullable(true));
+    } else if (found->type()->Equals(field->type()) &&
+               (found->nullable() == field->nullable() || may_lack(field->name()))) {
+      joined.push_back(field);
+    } else {
+      return false;
+    }
+  }
+  for (const auto& field : other.fields()) {
+    if (schema_->GetFieldIndex(field->name()) >= 0) continue;
+    if (!may_lack(field->name())) return false;
+    joined.push_back(field->WithNullable(true));
+  }
+  std::stable_sort(joined.begin(), joined.end(), [](const auto& a, const auto& b) {
+    return Order(a->name()) < Order(b->name());
+  });
+  schema_ = arrow::schema(std::move(joined));
   return true;
 }
 
@@ -132,9 +160,16 @@ PageTable::Added PageTable::Add(const std::shared_ptr<arrow::RecordBatch>& batch
 }
 
 Result<std::shared_ptr<arrow::Array>> PageTable::Column(int index) const {
+  const arrow::Field& field = *schema_->field(index);
   arrow::ArrayVector pieces;
   for (const Run& run : runs_) {
-    const auto column = run.columns->column(index);
+    const auto column = run.columns->GetColumnByName(field.name());
+    if (column == nullptr) {
+      auto nulls = arrow::MakeArrayOfNull(field.type(), run.count);
+      if (!nulls.ok()) return Failed(nulls.status());
+      pieces.push_back(std::move(*nulls));
+      continue;
+    }
     if (!reversed_) {
       pieces.push_back(column->Slice(run.first, run.count));
       continue;

@@ -37,7 +37,7 @@ class PageTable {
   };
 
   bool Select(const std::shared_ptr<arrow::RecordBatch>& batch);
-  bool Reorder(const arrow::Schema& schema, arrow::ArrayVector& arrays) const;
+  bool Join(const arrow::Schema& other, bool same_version);
   Result<std::shared_ptr<arrow::Array>> Column(int index) const;
   Result<std::shared_ptr<arrow::Array>> Nested(const std::string& group) const;
 
