@@ -6,8 +6,6 @@
 #include <cmath>
 #include <random>
 
-#include "data/number_list.h"
-
 namespace joey {
 namespace {
 
@@ -133,20 +131,6 @@ TEST(JsonRecords, TwoThreadsSayWhatOneWouldSay) {
   auto two = ParseJsonRecords(text.view(), {}, 2);
   ASSERT_FALSE(one.ok() || two.ok());
   EXPECT_EQ(one.status().message(), two.status().message());
-}
-
-TEST(NumberList, RoundsAsTheStandardLibraryDoes) {
-  std::mt19937_64 random(7);
-  for (int i = 0; i < 200000; ++i) {
-    char text[80];
-    double value =
-        std::ldexp(static_cast<double>(random() >> 11), static_cast<int>(random() % 200) - 150);
-    std::snprintf(text, sizeof text, i % 2 ? "[%.*g]        " : "[%.*f]        ",
-                  static_cast<int>(random() % 19), i % 2 ? value : value / 1e30);
-    std::vector<double> out;
-    ASSERT_NE(ParseNumberList(text, out), nullptr) << text;
-    ASSERT_EQ(out[0], std::strtod(text + 1, nullptr)) << text;
-  }
 }
 
 }  // namespace

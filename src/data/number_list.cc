@@ -1,5 +1,10 @@
 #include "data/number_list.h"
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -28,31 +33,40 @@ std::uint64_t Load8(const char* p) {
   return value;
 }
 
-// Whether all eight bytes are ASCII digits.
-bool AreDigits(std::uint64_t bytes) {
-  return ((bytes & 0xF0F0F0F0F0F0F0F0) |
-          (((bytes + 0x0606060606060606) & 0xF0F0F0F0F0F0F0F0) >> 4)) == 0x3333333333333333;
+// The number that eight digits (0 to 9, not ASCII) write; little-endian machines only.
+std::uint64_t EightDigits(std::uint64_t digits) {
+  digits = (digits * 10) + (digits >> 8);
+  return (((digits & 0x000000FF000000FF) * 0x000F424000000064) +
+          (((digits >> 16) & 0x000000FF000000FF) * 0x0000271000000001)) >>
+             32 &
+         0xFFFFFFFF;
 }
 
-// The number that eight ASCII digits write; little-endian machines only.
-std::uint32_t EightDigits(std::uint64_t bytes) {
-  bytes -= 0x3030303030303030;
-  bytes = (bytes * 10) + (bytes >> 8);
-  return static_cast<std::uint32_t>((((bytes & 0x000000FF000000FF) * 0x000F424000000064) +
-                                     (((bytes >> 16) & 0x000000FF000000FF) * 0x0000271000000001)) >>
-                                    32);
-}
+constexpr std::uint64_t kTens[] = {1, 10, 100, 1000, 10'000, 100'000, 1'000'000, 10'000'000};
 
-// Digits into `mantissa`; the place behind the last one.
-const char* Digits(const char* p, std::uint64_t& mantissa) {
+// Digits into `mantissa`; the place behind the last one. Numbers differ in length, so that a branch
+// per digit would be mispredicted at nearly every one: eight are looked at together.
+inline const char* Digits(const char* p, std::uint64_t& mantissa) {
   if constexpr (std::endian::native == std::endian::little) {
-    for (std::uint64_t bytes = Load8(p); AreDigits(bytes); bytes = Load8(p)) {
-      mantissa = mantissa * 100'000'000 + EightDigits(bytes);
-      p += 8;
+    for (;;) {
+      const std::uint64_t digits = Load8(p) ^ 0x3030303030303030;
+      // The high bit of each byte that is above 9. A carry only reaches bytes behind the first one.
+      const std::uint64_t others = ((digits + 0x7676767676767676) | digits) & 0x8080808080808080;
+      if (others == 0) {
+        mantissa = mantissa * 100'000'000 + EightDigits(digits);
+        p += 8;
+        continue;
+      }
+      const int count = std::countr_zero(others) >> 3;
+      // Leading zeros take the place of what is not there; shifted twice as 64 is no shift.
+      const std::uint64_t shifted = digits << 1 << (63 - 8 * count);
+      mantissa = mantissa * kTens[count] + EightDigits(shifted);
+      return p + count;
     }
+  } else {
+    while (IsDigit(*p)) mantissa = mantissa * 10 + static_cast<std::uint64_t>(*p++ - '0');
+    return p;
   }
-  while (IsDigit(*p)) mantissa = mantissa * 10 + static_cast<std::uint64_t>(*p++ - '0');
-  return p;
 }
 
 // One JSON number at `p`; the place behind it, or null.
@@ -103,18 +117,106 @@ const char* Number(const char* p, double& out) {
   return error == std::errc() && stop == p && std::isfinite(out) ? p : nullptr;
 }
 
+#if defined(__AVX2__)
+
+// For a token without its sign, `whole` digits, then perhaps a point, `size` characters in all:
+// moves its digits to the end of 16 bytes, zeros in front.
+struct Alignments {
+  // [whole][size]; 0x80 gives zero
+  std::array<std::array<std::array<std::uint8_t, 16>, 17>, 17> table{};
+  constexpr Alignments() {
+    for (int whole = 0; whole <= 16; ++whole) {
+      for (int size = 0; size <= 16; ++size) {
+        auto& control = table[static_cast<std::size_t>(whole)][static_cast<std::size_t>(size)];
+        control.fill(0x80);
+        int to = 15;
+        for (int from = size - 1; from >= 0; --from) {
+          if (from == whole) continue;  // the point
+          control[static_cast<std::size_t>(to--)] = static_cast<std::uint8_t>(from);
+        }
+      }
+    }
+  }
+};
+constexpr Alignments kAlignments;
+
+// A plain decimal number of at most 16 characters and its sign, at `p`, with ',' or ']' right
+// behind it: the place of that, or null where it is anything else. The length comes from one
+// comparison of 32 bytes, so that the next number does not wait for this one's value.
+inline const char* ShortNumber(const char* p, double& out) {
+  const __m256i text = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  const auto mask = [&](__m256i equal) {
+    return static_cast<std::uint32_t>(_mm256_movemask_epi8(equal));
+  };
+  const std::uint32_t ends = mask(_mm256_or_si256(_mm256_cmpeq_epi8(text, _mm256_set1_epi8(',')),
+                                                  _mm256_cmpeq_epi8(text, _mm256_set1_epi8(']'))));
+  if (ends == 0) return nullptr;
+  const int length = std::countr_zero(ends);
+  const int sign = *p == '-' ? 1 : 0;
+  const int size = length - sign;
+  if (size < 1 || size > 16) return nullptr;
+  const __m256i digits = _mm256_sub_epi8(text, _mm256_set1_epi8('0'));
+  const std::uint32_t is_digit =
+      mask(_mm256_cmpeq_epi8(_mm256_min_epu8(digits, _mm256_set1_epi8(9)), digits));
+  const std::uint32_t token =
+      ((std::uint32_t{1} << length) - 1) & ~static_cast<std::uint32_t>(sign);
+  const std::uint32_t others = ~is_digit & token;
+  int whole = size;
+  if (others != 0) {
+    const int point = std::countr_zero(others);
+    whole = point - sign;
+    // One point, not first and not last.
+    if ((others & (others - 1)) != 0 || p[point] != '.' || whole == 0 || point == length - 1) {
+      return nullptr;
+    }
+  }
+  if (whole > 1 && p[sign] == '0') return nullptr;
+  const __m128i characters = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + sign));
+  const __m128i control = _mm_loadu_si128(reinterpret_cast<const __m128i*>(
+      kAlignments.table[static_cast<std::size_t>(whole)][static_cast<std::size_t>(size)].data()));
+  const __m128i aligned = _mm_shuffle_epi8(_mm_sub_epi8(characters, _mm_set1_epi8('0')), control);
+  const __m128i twos = _mm_maddubs_epi16(
+      aligned, _mm_setr_epi8(10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1));
+  const __m128i fours = _mm_madd_epi16(twos, _mm_setr_epi16(100, 1, 100, 1, 100, 1, 100, 1));
+  const __m128i eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours),
+                                        _mm_setr_epi16(10000, 1, 10000, 1, 10000, 1, 10000, 1));
+  const auto both = static_cast<std::uint64_t>(_mm_cvtsi128_si64(eights));
+  const std::uint64_t mantissa = (both & 0xFFFFFFFF) * 100'000'000 + (both >> 32);
+  if (mantissa > kExactIntegerMax) return nullptr;
+  const int fraction = others == 0 ? 0 : size - whole - 1;
+  const double value = static_cast<double>(mantissa) / kPowersOfTen[fraction];
+  out = sign != 0 ? -value : value;
+  return p + length;
+}
+
+#else
+
+inline const char* ShortNumber(const char*, double&) { return nullptr; }
+
+#endif
+
 }  // namespace
 
 const char* ParseNumberList(const char* begin, std::vector<double>& out) {
   const std::size_t before = out.size();
+  std::array<double, 64> values;  // handed over in pieces
+  std::size_t count = 0;
   const char* p = SkipSpace(begin + 1);
   if (*p == ']') return p + 1;
   for (;;) {
     double value;
-    p = Number(p, value);
-    if (p == nullptr) break;
-    out.push_back(value);
-    if (*p != ',' && *p != ']') p = SkipSpace(p);
+    const char* end = ShortNumber(p, value);
+    if (end == nullptr) {
+      end = Number(p, value);
+      if (end == nullptr) break;
+      if (*end != ',' && *end != ']') end = SkipSpace(end);
+    }
+    p = end;
+    values[count++] = value;
+    if (count == values.size() || *p == ']') {
+      out.insert(out.end(), values.data(), values.data() + count);
+      count = 0;
+    }
     if (*p == ']') return p + 1;
     if (*p != ',') break;
     ++p;
