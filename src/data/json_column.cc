@@ -141,6 +141,13 @@ Status JsonColumn::Add(od::value value, std::size_t depth) {
     if (shape_known_) return Unequal();
     levels_.emplace_back(1, 0);
   }
+  if (kind_ == JsonKind::kDouble && shape_known_ && depth + 1 == levels_.size() &&
+      doubles_.size() < INT32_MAX / 2 &&
+      ParseNumberList(value.raw_json_token().data(), doubles_) != nullptr) {
+    // Whoever iterates over the lists steps over this one by itself.
+    levels_[depth].push_back(static_cast<std::int32_t>(doubles_.size()));
+    return {};
+  }
   od::array array;
   if (value.get_array().get(array) != simdjson::SUCCESS) return Malformed();
   std::int64_t count = 0;

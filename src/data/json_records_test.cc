@@ -115,6 +115,39 @@ std::string ManyRows(int rows, std::string_view last) {
   return text + std::string(last) + "]";
 }
 
+TEST(JsonRecords, DeepListsKeepEveryNumberAndTheColumnsBehindThem) {
+  std::string text = "[";
+  for (int row = 0; row < 3; ++row) {
+    if (row > 0) text += ',';
+    text += "{\"image\":[";
+    for (int y = 0; y < 4; ++y) {
+      text += y > 0 ? ", [" : "[";
+      for (int x = 0; x < 5; ++x) {
+        text += (x > 0 ? "," : "") + std::to_string(100 * row + 10 * y + x) + (x % 2 ? ".5" : "");
+      }
+      text += "]";
+    }
+    text += "],\"last\":" + std::to_string(row) + "}";
+  }
+  text += "]";
+  Padded padded(text);
+  std::vector<JsonColumnHint> hints{{"image", JsonKind::kDouble}, {"last", JsonKind::kInt64}};
+  auto records = ParseJsonRecords(padded.view(), hints);
+  ASSERT_TRUE(records.ok()) << records.status().ToString();
+  const auto& rows = static_cast<const arrow::ListArray&>(*records->batch->column(0));
+  const auto& lines = static_cast<const arrow::ListArray&>(*rows.values());
+  const auto& values = static_cast<const arrow::DoubleArray&>(*lines.values());
+  ASSERT_EQ(values.length(), 60);
+  for (std::int64_t i = 0; i < 60; ++i) {
+    const double expected =
+        static_cast<double>(100 * (i / 20) + 10 * (i / 5 % 4) + i % 5) + (i % 5 % 2 ? 0.5 : 0);
+    EXPECT_EQ(values.Value(i), expected) << i;
+  }
+  EXPECT_EQ(lines.value_length(11), 5);
+  EXPECT_EQ(static_cast<const arrow::Int64Array&>(*records->batch->column(1)).Value(2), 2);
+  EXPECT_EQ(records->cells[5], "2");
+}
+
 TEST(JsonRecords, TwoThreadsReadTheSame) {
   Padded text(ManyRows(5000, ""));
   std::vector<JsonColumnHint> hints{{"x", JsonKind::kDouble}};

@@ -22,7 +22,8 @@ using asio::ip::tcp;
 namespace {
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kFirstBodyBytes = 1 << 20;  // a claimed length is believed up to here
+// A claimed length is believed up to here: memory that is never written is only address space.
+constexpr std::size_t kFirstBodyBytes = 16 << 20;
 
 Status PeerGone() { return Unavailable("the other side closed the connection"); }
 
