@@ -19,13 +19,18 @@ import check_tree
 
 ROOT = check_tree.ROOT
 SRC = ROOT / "src"
+BENCH = ROOT / "bench"
 CLANG_FORMAT = "clang-format-14"
 CLANG_TIDY = "clang-tidy-14"
 BUILD = ROOT / "build/release"
 
 
-def sources(*endings):
-    return [path for path in check_tree.tracked(ROOT) if path.suffix in endings and SRC in path.parents]
+def sources(*endings, folders=(SRC,)):
+    return [
+        path
+        for path in check_tree.tracked(ROOT)
+        if path.suffix in endings and any(folder in path.parents for folder in folders)
+    ]
 
 
 def run(command):
@@ -36,7 +41,7 @@ def run(command):
 
 def clang_format(fix):
     mode = ["-i"] if fix else ["--dry-run", "-Werror", "--ferror-limit=1"]
-    return run([CLANG_FORMAT, *mode, *map(str, sources(".h", ".cc"))])
+    return run([CLANG_FORMAT, *mode, *map(str, sources(".h", ".cc", folders=(SRC, BENCH)))])
 
 
 def ruff(fix):
