@@ -95,6 +95,31 @@ Result<PlannedModel> PlanModel(Connection& connection, const ModelFiles& files,
   return model;
 }
 
+// InvalidArgument for a configuration whose model stands in no step. Not every model of a step is
+// run: add_select() leaves the others out.
+Status CheckConfigsBelong(Connection& connection, const Definition& definition,
+                          const std::vector<std::int64_t>& config_ids,
+                          const std::vector<std::int64_t>& used, const ConfigsByVersion& configs,
+                          const std::string& pipeline_name) {
+  std::vector<std::int64_t> known = used;
+  for (const StepDefinition& step : definition.steps) {
+    for (const ModelReference& reference : step.models) {
+      JOEY_ASSIGN_OR_RETURN(const ModelVersion version, FindStepModel(connection, reference));
+      const auto config = configs.find(version.id);
+      if (config != configs.end()) known.push_back(config->second.id);
+    }
+  }
+  for (const std::int64_t id : config_ids) {
+    if (std::find(known.begin(), known.end(), id) != known.end()) continue;
+    return InvalidArgument(
+        fmt::format("the model configuration {} belongs to a model that is in no step of the "
+                    "pipeline '{}'",
+                    id, pipeline_name),
+        "send the configurations of the models in the steps only");
+  }
+  return {};
+}
+
 Status CheckArch(const std::vector<PlannedModel>& models, EngineConfig& engine) {
   // A model uploaded without an architecture runs on any.
   for (const PlannedModel& model : models) {
@@ -199,15 +224,8 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
       models.push_back(std::move(model));
     }
   }
-  for (const std::int64_t id : config_ids) {
-    const auto& ids = plan.model_config_ids;
-    if (std::find(ids.begin(), ids.end(), id) != ids.end()) continue;
-    return InvalidArgument(
-        fmt::format("the model configuration {} belongs to a model that is in no step of the "
-                    "pipeline '{}'",
-                    id, pipeline.name),
-        "send the configurations of the models in the steps only");
-  }
+  JOEY_RETURN_IF_ERROR(CheckConfigsBelong(connection, definition, config_ids, plan.model_config_ids,
+                                          configs, pipeline.name));
   JOEY_RETURN_IF_ERROR(CheckArch(models, plan.engine));
   plan.document =
       DocumentOf(pipeline, version, stored.at("steps"), key, models, plan.engine, settings).dump();
