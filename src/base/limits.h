@@ -23,6 +23,7 @@ inline constexpr int kConnectionsMax = 10000;
 inline constexpr int kJsonDepthMax = 16;           // nesting of one cell, record and array included
 inline constexpr std::size_t kColumnsMax = 10000;  // of one request
 inline constexpr std::int64_t kRowsMax = std::int64_t{1} << 24;  // of one request
+inline constexpr std::size_t kOipDimensionsMax = 8;              // of one OIP tensor
 // All requests of an engine together.
 inline constexpr std::int64_t kArrowUnpackedBytesMax = std::int64_t{2} << 30;
 

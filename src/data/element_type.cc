@@ -44,6 +44,15 @@ std::size_t ElementSize(ElementType type) { return FactsOf(type).size; }
 const std::shared_ptr<arrow::DataType>& ArrowElementType(ElementType type) {
   return FactsOf(type).arrow_type;
 }
+std::optional<ElementType> ElementTypeOf(const arrow::DataType& type) {
+  if (type.id() == arrow::Type::LARGE_STRING) return ElementType::kString;
+  for (std::size_t i = 0; i < Facts().size(); ++i) {
+    const auto element = static_cast<ElementType>(i);
+    if (element == ElementType::kBFloat16) continue;  // its Arrow type is float32's
+    if (Facts()[i].arrow_type->id() == type.id()) return element;
+  }
+  return std::nullopt;
+}
 bool IsFloating(ElementType type) { return type <= ElementType::kFloat64; }
 bool IsInteger(ElementType type) {
   return type >= ElementType::kInt8 && type <= ElementType::kUInt64;

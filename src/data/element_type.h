@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace joey {
@@ -33,6 +34,9 @@ std::size_t ElementSize(ElementType type);
 
 // The Arrow type of a tensor's elements; bfloat16 gives float32.
 const std::shared_ptr<arrow::DataType>& ArrowElementType(ElementType type);
+
+// The other way, for plain values; nullopt for lists, dates and other types that no tensor has.
+std::optional<ElementType> ElementTypeOf(const arrow::DataType& type);
 
 bool IsFloating(ElementType type);
 bool IsInteger(ElementType type);

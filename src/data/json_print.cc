@@ -36,24 +36,6 @@ void AppendInteger(std::string& out, T value) {
   out.append(text, static_cast<std::size_t>(end - text));
 }
 
-void AppendList(std::string& out, const arrow::ArrayData& values, std::int64_t begin,
-                std::int64_t end) {
-  out += '[';
-  if (values.type->id() == arrow::Type::FLOAT) {  // by far the most frequent
-    const float* numbers = values.GetValues<float>(1);
-    for (std::int64_t i = begin; i < end; ++i) {
-      if (i > begin) out += ',';
-      AppendFloat(out, numbers[i]);
-    }
-  } else {
-    for (std::int64_t i = begin; i < end; ++i) {
-      if (i > begin) out += ',';
-      AppendJsonValue(out, values, i);
-    }
-  }
-  out += ']';
-}
-
 template <typename Offset>
 std::string_view StringAt(const arrow::ArrayData& data, std::int64_t index) {
   const Offset* offsets = data.GetValues<Offset>(1);
@@ -103,6 +85,24 @@ void AppendJsonInteger(std::string& out, std::int64_t value) { AppendInteger(out
 void AppendJsonFloat(std::string& out, float value) { AppendFloat(out, value); }
 void AppendJsonFloat(std::string& out, double value) { AppendFloat(out, value); }
 
+void AppendJsonList(std::string& out, const arrow::ArrayData& data, std::int64_t begin,
+                    std::int64_t end) {
+  out += '[';
+  if (data.type->id() == arrow::Type::FLOAT) {  // by far the most frequent
+    const float* numbers = data.GetValues<float>(1);
+    for (std::int64_t i = begin; i < end; ++i) {
+      if (i > begin) out += ',';
+      AppendFloat(out, numbers[i]);
+    }
+  } else {
+    for (std::int64_t i = begin; i < end; ++i) {
+      if (i > begin) out += ',';
+      AppendJsonValue(out, data, i);
+    }
+  }
+  out += ']';
+}
+
 void AppendJsonValue(std::string& out, const arrow::ArrayData& data, std::int64_t index) {
   switch (data.type->id()) {
     case arrow::Type::FLOAT:
@@ -139,16 +139,16 @@ void AppendJsonValue(std::string& out, const arrow::ArrayData& data, std::int64_
       return AppendJsonString(out, StringAt<std::int64_t>(data, index));
     case arrow::Type::LIST: {
       const std::int32_t* offsets = data.GetValues<std::int32_t>(1);
-      return AppendList(out, *data.child_data[0], offsets[index], offsets[index + 1]);
+      return AppendJsonList(out, *data.child_data[0], offsets[index], offsets[index + 1]);
     }
     case arrow::Type::LARGE_LIST: {
       const std::int64_t* offsets = data.GetValues<std::int64_t>(1);
-      return AppendList(out, *data.child_data[0], offsets[index], offsets[index + 1]);
+      return AppendJsonList(out, *data.child_data[0], offsets[index], offsets[index + 1]);
     }
     case arrow::Type::FIXED_SIZE_LIST: {
       std::int64_t width = static_cast<const arrow::FixedSizeListType&>(*data.type).list_size();
       std::int64_t begin = (data.offset + index) * width;
-      return AppendList(out, *data.child_data[0], begin, begin + width);
+      return AppendJsonList(out, *data.child_data[0], begin, begin + width);
     }
     case arrow::Type::STRUCT: {
       out += '{';

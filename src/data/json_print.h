@@ -23,4 +23,8 @@ void AppendJsonFloat(std::string& out, double value);
 // strings, lists of these and structs.
 void AppendJsonValue(std::string& out, const arrow::ArrayData& data, std::int64_t index);
 
+// Elements [begin, end) (counted from data.offset) as a JSON list.
+void AppendJsonList(std::string& out, const arrow::ArrayData& data, std::int64_t begin,
+                    std::int64_t end);
+
 }  // namespace joey

@@ -352,6 +352,8 @@ class BorrowedBuffer final : public arrow::Buffer {
   std::shared_ptr<const void> owner_;
 };
 
+}  // namespace
+
 std::shared_ptr<arrow::Array> TensorValues(Tensor& tensor) {
   std::int64_t count = tensor.ElementCount();
   const auto make = [&](const std::shared_ptr<arrow::DataType>& type,
@@ -391,8 +393,6 @@ std::shared_ptr<arrow::Array> TensorValues(Tensor& tensor) {
               std::make_shared<BorrowedBuffer>(std::move(tensor.owner), tensor.data, bytes));
 }
 
-}  // namespace
-
 std::int64_t Tensor::ElementCount() const {
   std::int64_t count = 1;
   for (std::int64_t d : shape) count *= d;
@@ -425,23 +425,28 @@ Result<std::shared_ptr<arrow::Array>> TensorToColumn(Tensor tensor, std::int64_t
     }
     shape.insert(shape.begin(), 1);
   }
-  std::shared_ptr<arrow::Array> array = TensorValues(tensor);
+  return NestInLists(TensorValues(tensor), shape, ListFlavor::kInner, name);
+}
+
+Result<std::shared_ptr<arrow::Array>> NestInLists(std::shared_ptr<arrow::Array> values,
+                                                  std::span<const std::int64_t> shape,
+                                                  ListFlavor flavor, const std::string& name) {
   for (std::size_t level = shape.size() - 1; level > 0; --level) {
     std::int64_t lists = 1;
     for (std::size_t i = 0; i < level; ++i) lists *= shape[i];
     if (lists * shape[level] > std::numeric_limits<std::int32_t>::max()) {
-      return ResourceExhausted("the output '" + name + "' has more than 2^31 values",
+      return ResourceExhausted("'" + name + "' has more than 2^31 values",
                                "send fewer rows per request");
     }
     std::vector<std::int32_t> offsets(static_cast<std::size_t>(lists) + 1);
     for (std::int64_t i = 0; i <= lists; ++i) {
       offsets[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i * shape[level]);
     }
-    array = std::make_shared<arrow::ListArray>(ListOf(array->type(), ListFlavor::kInner), lists,
-                                               arrow::Buffer::FromVector(std::move(offsets)),
-                                               std::move(array));
+    values = std::make_shared<arrow::ListArray>(ListOf(values->type(), flavor), lists,
+                                                arrow::Buffer::FromVector(std::move(offsets)),
+                                                std::move(values));
   }
-  return array;
+  return values;
 }
 
 }  // namespace joey

@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "data/element_type.h"
+#include "data/schema_cache.h"
 
 namespace joey {
 
@@ -48,5 +49,14 @@ Result<Tensor> ColumnToTensor(const arrow::Array& column, const TensorSpec& inpu
 // Otherwise kFailedPrecondition: rows in and out must be equal (guide L70-73).
 Result<std::shared_ptr<arrow::Array>> TensorToColumn(Tensor tensor, std::int64_t rows,
                                                      const std::string& name);
+
+// The values of a tensor as a flat Arrow array; numbers are borrowed. bfloat16 becomes float32.
+std::shared_ptr<arrow::Array> TensorValues(Tensor& tensor);
+
+// Flat values in row-major order as a column of shape[0] cells, each in as many lists as there are
+// further dimensions. kResourceExhausted: more values than list offsets can count.
+Result<std::shared_ptr<arrow::Array>> NestInLists(std::shared_ptr<arrow::Array> values,
+                                                  std::span<const std::int64_t> shape,
+                                                  ListFlavor flavor, const std::string& name);
 
 }  // namespace joey

@@ -14,6 +14,7 @@
 #include "engine/inference_log.h"
 #include "engine/metrics.h"
 #include "engine/model_loader.h"
+#include "engine/oip_rest.h"
 #include "engine/request_runner.h"
 #include "http/infer_error.h"
 #include "http/server.h"
@@ -107,6 +108,9 @@ struct Engine::Impl {
     server.HandleAsync("POST", "/pipelines/{name}",
                        [this](http::Request& request) { return runner.Answer(native, request); },
                        {.body_bytes_max = body_bytes_max});
+    oip.emplace(
+        OipCore::Engine{pipeline.get(), log.get(), &runner, [this] { return !draining.load(); }});
+    AddOipRoutes(server, *oip, runner, body_bytes_max);
     const auto get = [this](std::string_view path, http::Handler handler) {
       server.Handle("GET", path, std::move(handler));
     };
@@ -130,6 +134,7 @@ struct Engine::Impl {
     });
     get("/metrics", [this](http::Request&) { return http::Response::Text(metrics.Text()); });
     server.SetErrorFormatter([](const Status& status, std::string_view path) {
+      if (path.starts_with("/v2")) return http::OipError(status);
       return path.starts_with("/pipelines/") ? InferError(status) : http::ErrorResponse(status);
     });
   }
@@ -151,6 +156,7 @@ struct Engine::Impl {
   std::atomic<bool> draining = false;
   RequestRunner runner;
   InferRoute native;
+  std::optional<OipCore> oip;
   http::Server server;
 };
 

@@ -15,6 +15,20 @@ using asio::awaitable;
 namespace {
 
 constexpr std::string_view kInferPath = "/v1/api/pipelines/infer/{deployment}/{pipeline}";
+// The Open Inference Protocol: what follows the deployment is the engine's own path.
+constexpr std::string_view kOipPath = "/v1/api/pipelines/oip/";
+constexpr std::string_view kOipGetPaths[] = {"/v2",
+                                             "/v2/health/{state}",
+                                             "/v2/models/{name}",
+                                             "/v2/models/{name}/ready",
+                                             "/v2/models/{name}/versions/{version}",
+                                             "/v2/models/{name}/versions/{version}/ready"};
+constexpr std::string_view kOipInferPaths[] = {"/v2/models/{name}/infer",
+                                               "/v2/models/{name}/versions/{version}/infer"};
+constexpr std::string_view kOipHeader = "inference-header-content-length";
+// Headers of a request that engines read.
+constexpr std::string_view kPassedHeaders[] = {"content-type", "content-encoding", "accept",
+                                               kOipHeader};
 
 // Counts a request as under way on an engine while it lives.
 class InFlight {
@@ -30,9 +44,11 @@ class InFlight {
   deploy::Endpoint& endpoint_;
 };
 
+bool IsOip(const http::Request& request) { return request.target.starts_with(kOipPath); }
+
 // An error of the inference path; one that passes says when to come again.
-http::Response InferError(const Status& status) {
-  http::Response response = http::InferError(status);
+http::Response InferError(const http::Request& request, const Status& status) {
+  http::Response response = IsOip(request) ? http::OipError(status) : http::InferError(status);
   if (status.code() == Code::kUnavailable) response.headers.emplace_back("Retry-After", "1");
   return response;
 }
@@ -55,6 +71,11 @@ std::shared_ptr<deploy::Endpoint> LeastLoaded(const deploy::EndpointSet& endpoin
   return best;
 }
 
+// A body of unknown length. A request without any (GET) has no length either, but no chunks.
+bool IsChunked(http::Exchange& exchange) {
+  return !exchange.content_length() && !exchange.body_complete();
+}
+
 // The request head for the engine: path and query of its own, and the headers it reads.
 std::string EngineHead(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
@@ -63,11 +84,17 @@ std::string EngineHead(http::Exchange& exchange) {
   std::string_view raw_path = target.substr(0, query);
   std::string head;
   head.reserve(512);
-  head += "POST /pipelines/";
-  head += raw_path.substr(raw_path.rfind('/') + 1);
+  head += request.method;
+  if (IsOip(request)) {
+    head += ' ';
+    head += raw_path.substr(raw_path.find('/', kOipPath.size()));
+  } else {
+    head += " /pipelines/";
+    head += raw_path.substr(raw_path.rfind('/') + 1);
+  }
   if (query != std::string_view::npos) head += target.substr(query);
   head += " HTTP/1.1\r\nHost: localhost";
-  for (std::string_view name : {"content-type", "accept"}) {
+  for (std::string_view name : kPassedHeaders) {
     std::string_view value = request.Header(name);
     if (value.empty()) continue;
     head += "\r\n";
@@ -75,11 +102,11 @@ std::string EngineHead(http::Exchange& exchange) {
     head += ": ";
     head += value;
   }
-  if (exchange.content_length() || exchange.body_complete()) {
+  if (IsChunked(exchange)) {
+    head += "\r\nTransfer-Encoding: chunked";
+  } else {
     head += "\r\nContent-Length: ";
     head += std::to_string(exchange.content_length().value_or(0));
-  } else {
-    head += "\r\nTransfer-Encoding: chunked";
   }
   head += "\r\n\r\n";
   return head;
@@ -91,7 +118,10 @@ iovec Piece(std::string_view bytes) { return {const_cast<char*>(bytes.data()), b
 class Forwarding {
  public:
   Forwarding(http::Exchange& exchange, UpstreamPool& pool)
-      : exchange_(exchange), pool_(pool), head_(EngineHead(exchange)) {}
+      : exchange_(exchange),
+        pool_(pool),
+        chunked_(IsChunked(exchange)),
+        head_(EngineHead(exchange)) {}
 
   // Sends the request to `endpoint` and relays the answer. kUnavailable with nothing sent: another
   // endpoint may be tried (`untouched()`); any other failure has been answered or aborted.
@@ -123,7 +153,7 @@ class Forwarding {
   awaitable<Status> SendRequest(Upstream& upstream) {
     std::size_t length = exchange_.content_length().value_or(0);
     // A small body goes out together with the head, and stays in memory for another try.
-    if (exchange_.content_length() && length <= limits::kGatewayBufferedBodyBytesMax) {
+    if (!chunked_ && length <= limits::kGatewayBufferedBodyBytesMax) {
       while (small_body_.size() < length) {
         Result<std::string_view> piece = co_await exchange_.ReadBody();
         if (!piece.ok()) co_return piece.status();
@@ -147,7 +177,7 @@ class Forwarding {
       }
       status = co_await SendPiece(upstream, *piece);
     }
-    if (status.ok() && !exchange_.content_length()) {
+    if (status.ok() && chunked_) {
       std::vector<iovec> end;
       end.push_back(Piece("0\r\n\r\n"));
       status = co_await upstream.Send(std::move(end), &sent_);
@@ -159,12 +189,12 @@ class Forwarding {
     std::vector<iovec> pieces;
     char size_line[24];
     if (piece.empty()) co_return Status();
-    if (!exchange_.content_length()) {
+    if (chunked_) {
       int count = std::snprintf(size_line, sizeof size_line, "%zx\r\n", piece.size());
       pieces.push_back(Piece({size_line, static_cast<std::size_t>(count)}));
     }
     pieces.push_back(Piece(piece));
-    if (!exchange_.content_length()) pieces.push_back(Piece("\r\n"));
+    if (chunked_) pieces.push_back(Piece("\r\n"));
     co_return co_await upstream.Send(std::move(pieces), &sent_);
   }
 
@@ -190,6 +220,7 @@ class Forwarding {
     response.content_type.clear();
     for (const auto& [name, value] : head.headers) {
       if (http::EqualsIgnoreCase(name, "content-type")) response.content_type = value;
+      if (http::EqualsIgnoreCase(name, kOipHeader)) response.headers.emplace_back(name, value);
     }
     answered_ = true;
     std::size_t length = head.content_length.value_or(0);
@@ -218,6 +249,7 @@ class Forwarding {
 
   http::Exchange& exchange_;
   UpstreamPool& pool_;
+  const bool chunked_;
   const std::string head_;
   std::string small_body_;
   std::size_t sent_ = 0;
@@ -234,6 +266,13 @@ void Gateway::AddRoutes(http::Server& server) {
   server.HandleStream("POST", kInferPath,
                       [this](http::Exchange& exchange) { return Forward(exchange); },
                       {.body_bytes_max = limits::kInferBodyBytesMax});
+  const std::string oip = std::string(kOipPath) + "{deployment}";
+  const auto forward = [this](http::Exchange& exchange) { return Forward(exchange); };
+  for (std::string_view path : kOipGetPaths)
+    server.HandleStream("GET", oip + std::string(path), forward);
+  for (std::string_view path : kOipInferPaths)
+    server.HandleStream("POST", oip + std::string(path), forward,
+                        {.body_bytes_max = limits::kInferBodyBytesMax});
 }
 
 void Gateway::Start(const http::Server& server) {
@@ -243,11 +282,10 @@ void Gateway::Start(const http::Server& server) {
   }
 }
 
-Status Gateway::Unknown(const std::string& deployment, const std::string& pipeline, bool ready) {
+Status Gateway::Unknown(const std::string& deployment, bool ready) {
   if (!ready) return Unavailable("joey serve is starting", "send the request again in a moment");
-  return NotFound(
-      "the pipeline '" + pipeline + "' is not deployed (no deployment '" + deployment + "')",
-      "call pipeline.deploy() first");
+  return NotFound("the pipeline is not deployed (there is no deployment '" + deployment + "')",
+                  "call pipeline.deploy() first");
 }
 
 awaitable<void> Gateway::Forward(http::Exchange& exchange) {
@@ -255,7 +293,7 @@ awaitable<void> Gateway::Forward(http::Exchange& exchange) {
   const std::string& deployment = request.path_parameters[0];
   std::shared_ptr<const deploy::Route> route = deployer_.FindRoute(deployment);
   if (route == nullptr) {
-    http::Response response = InferError(Unknown(deployment, request.path_parameters[1], ready_));
+    http::Response response = InferError(request, Unknown(deployment, ready_));
     co_await exchange.Respond(std::move(response));
     co_return;
   }
@@ -277,7 +315,7 @@ awaitable<void> Gateway::Forward(http::Exchange& exchange) {
     // Made outside of the co_await: gcc 12 destroys temporaries of a ?: inside one twice.
     std::string hint = status.hint();
     if (hint.empty()) hint = "the engine is being restarted; send the request again";
-    http::Response response = InferError(Unavailable(status.message(), std::move(hint)));
+    http::Response response = InferError(request, Unavailable(status.message(), std::move(hint)));
     co_await exchange.Respond(std::move(response));
   }
 }

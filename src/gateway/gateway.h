@@ -15,10 +15,11 @@ namespace joey::gateway {
 class UpstreamPool;
 
 // Forwards `POST /v1/api/pipelines/infer/{deploy_id}-{pk}/{pipeline}` to the least loaded engine of
-// the deployment over kept connections. Bodies stream through in both directions. A request is
-// retried on another engine only when not one byte of it was sent; an engine that goes away later
-// gives that request a 503.
-// Owned by joey serve; must outlive the server's threads and not the deployer.
+// the deployment over kept connections, and so the Open Inference Protocol below
+// `/v1/api/pipelines/oip/{deploy_id}-{pk}/v2`. Bodies stream through in both directions. A request
+// is retried on another engine only when not one byte of it was sent; an engine that goes away
+// later gives that request a 503. Owned by joey serve; must outlive the server's threads and not
+// the deployer.
 class Gateway {
  public:
   explicit Gateway(const deploy::Deployer& deployer);
@@ -33,7 +34,7 @@ class Gateway {
 
  private:
   boost::asio::awaitable<void> Forward(http::Exchange& exchange);
-  static Status Unknown(const std::string& deployment, const std::string& pipeline, bool ready);
+  static Status Unknown(const std::string& deployment, bool ready);
 
   const deploy::Deployer& deployer_;
   std::atomic<bool> ready_{false};

@@ -33,41 +33,37 @@ FieldSpec FieldOf(const TensorSpec& spec) {
     if (field.row_elements) *field.row_elements *= spec.shape[i];
   }
   // Without a batch dimension the whole tensor is one row's.
-  if (spec.shape.empty()) field.row_elements.reset();
+  if (spec.shape.empty()) {
+    field.row_elements.reset();
+  } else {
+    field.row_shape.emplace(spec.shape.begin() + 1, spec.shape.end());
+  }
   return field;
 }
 
-std::optional<ElementType> ElementOf(const arrow::DataType& type) {
-  switch (type.id()) {
-    case arrow::Type::LIST:
-    case arrow::Type::LARGE_LIST:
-    case arrow::Type::FIXED_SIZE_LIST:
-      return ElementOf(*type.field(0)->type());
-    case arrow::Type::STRING:
-    case arrow::Type::LARGE_STRING:
-      return ElementType::kString;
-    case arrow::Type::BOOL:
-      return ElementType::kBool;
-    case arrow::Type::HALF_FLOAT:
-      return ElementType::kFloat16;
-    case arrow::Type::FLOAT:
-      return ElementType::kFloat32;
-    case arrow::Type::DOUBLE:
-      return ElementType::kFloat64;
-    case arrow::Type::UINT64:
-      return ElementType::kUInt64;
-    case arrow::Type::INT64:
-      return ElementType::kInt64;
-    default:
-      return arrow::is_integer(type.id()) ? std::optional(ElementType::kInt64) : std::nullopt;
+// Of a column of a table model.
+FieldSpec FieldOf(const arrow::Field& field) {
+  FieldSpec out{field.name(), std::nullopt, std::nullopt, std::vector<std::int64_t>()};
+  const arrow::DataType* type = field.type().get();
+  for (;; type = type->field(0)->type().get()) {
+    if (type->id() == arrow::Type::FIXED_SIZE_LIST) {
+      out.row_shape->push_back(static_cast<const arrow::FixedSizeListType&>(*type).list_size());
+    } else if (type->id() == arrow::Type::LIST || type->id() == arrow::Type::LARGE_LIST) {
+      out.row_shape->push_back(-1);
+    } else {
+      break;
+    }
   }
+  out.type = ElementTypeOf(*type);
+  if (!out.type) out.row_shape.reset();
+  return out;
 }
 
 std::vector<FieldSpec> FieldsOf(const std::shared_ptr<arrow::Schema>& schema) {
   std::vector<FieldSpec> out;
   if (schema == nullptr) return out;
   for (const auto& field : schema->fields()) {
-    out.push_back({field->name(), ElementOf(*field->type()), std::nullopt});
+    out.push_back(FieldOf(*field));
   }
   return out;
 }

@@ -18,7 +18,8 @@ namespace joey {
 struct FieldSpec {
   std::string name;
   std::optional<ElementType> type;
-  std::optional<std::int64_t> row_elements;  // values of one row
+  std::optional<std::int64_t> row_elements;            // values of one row
+  std::optional<std::vector<std::int64_t>> row_shape;  // of one row; -1 is any size
 };
 
 // Immutable; Run() may be called from several threads at once.
