@@ -14,30 +14,21 @@ namespace {
 
 constexpr std::string_view kMetadata = "metadata";
 
-struct MetadataText {
-  std::string_view name;
-  std::string json;
-};
+constexpr std::string_view kMetadataNames[] = {"last_model", "pipeline_version", "elapsed",
+                                               "dropped", "partition"};
 
 // The metadata of a request is the same in each of its rows.
-std::vector<MetadataText> MetadataTexts(const InferenceRecord& record) {
+void AppendMetadata(std::string& out, const InferenceRecord& record, std::string_view name) {
   const RecordContext& context = *record.context;
-  const auto quoted = [](std::string_view text) {
-    std::string out;
-    AppendJsonString(out, text);
-    return out;
-  };
-  std::string elapsed = "[";
-  for (std::size_t i = 0; i < record.elapsed_ns.size(); ++i) {
-    if (i > 0) elapsed += ',';
-    elapsed += std::to_string(record.elapsed_ns[i]);
+  if (name == "last_model") return AppendJsonString(out, context.last_model);
+  if (name == "pipeline_version") return AppendJsonString(out, context.pipeline_version);
+  if (name == "partition") return AppendJsonString(out, context.partition);
+  out += '[';
+  for (std::size_t i = 0; name == "elapsed" && i < record.elapsed_ns.size(); ++i) {
+    if (i > 0) out += ',';
+    AppendJsonInteger(out, static_cast<std::int64_t>(record.elapsed_ns[i]));
   }
-  elapsed += ']';
-  return {{"last_model", quoted(context.last_model)},
-          {"pipeline_version", quoted(context.pipeline_version)},
-          {"elapsed", std::move(elapsed)},
-          {"dropped", "[]"},
-          {"partition", quoted(context.partition)}};
+  out += ']';
 }
 
 // A column of record.extra and the two parts of its name.
@@ -118,11 +109,18 @@ class JsonRowWriter {
   };
 
   bool flat() const { return !options_.separator.empty(); }
+  bool Selects(std::string_view group, std::string_view name) const {
+    return options_.dataset.SelectsAll() || options_.dataset.Selects(Joined(group, ".", name));
+  }
 
   void AddKey(std::string_view group, std::string_view name, bool& opened) {
     if (flat()) {
       text_ += ',';
-      AppendJsonString(text_, Joined(group, options_.separator, name));
+      text_ += '"';
+      AppendJsonEscaped(text_, group);
+      AppendJsonEscaped(text_, options_.separator);
+      AppendJsonEscaped(text_, name);
+      text_ += '"';
     } else {
       text_ += ',';
       if (!opened) {
@@ -142,8 +140,8 @@ class JsonRowWriter {
   void AddColumns(std::string_view group, const arrow::RecordBatch& batch, bool as_text) {
     bool opened = false;
     for (int i = 0; i < batch.num_columns(); ++i) {
-      if (!options_.dataset.Selects(Joined(group, ".", batch.column_name(i)))) continue;
-      AddKey(group, batch.column_name(i), opened);
+      if (!Selects(group, batch.schema()->field(i)->name())) continue;
+      AddKey(group, batch.schema()->field(i)->name(), opened);
       row_.push_back({std::move(text_), batch.column_data(i).get(), i, as_text});
       text_.clear();
     }
@@ -161,7 +159,7 @@ class JsonRowWriter {
     bool opened = false;
     std::string_view group;
     for (const ExtraColumn& column : ExtraOf(record_, "out_")) {
-      if (!options_.dataset.Selects(Joined(column.group, ".", column.name))) continue;
+      if (!Selects(column.group, column.name)) continue;
       if (column.group != group) {
         CloseGroup(opened);
         opened = false;
@@ -177,7 +175,7 @@ class JsonRowWriter {
     const std::vector<ExtraColumn> anomalies = ExtraOf(record_, "anomaly");
     const std::vector<ExtraColumn> failures = ExtraOf(record_, "check_failures");
     for (const ExtraColumn& column : anomalies) {
-      if (options_.dataset.Selects(Joined("anomaly", ".", column.name))) AddExtra(column, opened);
+      if (Selects("anomaly", column.name)) AddExtra(column, opened);
     }
     CloseGroup(opened);
     if (!failures.empty()) {
@@ -199,16 +197,16 @@ class JsonRowWriter {
   void AddMetadata() {
     bool opened = false;
     const std::vector<ExtraColumn> own = ExtraOf(record_, kMetadata);
-    for (const MetadataText& entry : MetadataTexts(record_)) {
-      if (!options_.dataset.Selects(Joined(kMetadata, ".", entry.name))) continue;
-      const auto replaced = std::find_if(
-          own.begin(), own.end(), [&](const ExtraColumn& c) { return c.name == entry.name; });
+    for (const std::string_view name : kMetadataNames) {
+      if (!Selects(kMetadata, name)) continue;
+      const auto replaced = std::find_if(own.begin(), own.end(),
+                                         [&](const ExtraColumn& c) { return c.name == name; });
       if (replaced != own.end()) {
         AddExtra(*replaced, opened);
         continue;
       }
-      AddKey(kMetadata, entry.name, opened);
-      text_ += entry.json;
+      AddKey(kMetadata, name, opened);
+      AppendMetadata(text_, record_, name);
     }
     CloseGroup(opened);
   }

@@ -27,10 +27,14 @@ Dataset::Dataset(std::vector<std::string> include, std::vector<std::string> excl
   if (include_.empty()) include_.emplace_back("*");
 }
 
-Dataset Dataset::All() { return Dataset({"*", "metadata"}, {}); }
+Dataset Dataset::All() {
+  Dataset all;
+  all.all_ = true;
+  return all;
+}
 
 bool Dataset::Selects(std::string_view name) const {
-  if (name == "time") return true;
+  if (all_ || name == "time") return true;
   return Best(include_, name) > Best(exclude_, name);
 }
 

@@ -20,12 +20,18 @@ class Dataset {
   // Everything there is, metadata too.
   static Dataset All();
 
+  // Whether that is so.
+  bool SelectsAll() const { return all_; }
+
   // `name` is "time", or a column with its group: "in.tensor", "metadata.elapsed".
   bool Selects(std::string_view name) const;
 
  private:
+  Dataset() = default;
+
   std::vector<std::string> include_;
   std::vector<std::string> exclude_;
+  bool all_ = false;
 };
 
 }  // namespace joey

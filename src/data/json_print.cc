@@ -45,39 +45,69 @@ std::string_view StringAt(const arrow::ArrayData& data, std::int64_t index) {
           static_cast<std::size_t>(offsets[index + 1] - offsets[index])};
 }
 
+bool IsSpecial(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+
+// The high bit of each byte that is zero; exact only for the lowest such byte, which is enough.
+std::uint64_t ZeroBytes(std::uint64_t bytes) {
+  return (bytes - 0x0101010101010101) & ~bytes & 0x8080808080808080;
+}
+
+// The first character that JSON wants escaped, or `end`.
+const char* FindSpecial(const char* p, const char* end) {
+  for (; end - p >= 8; p += 8) {
+    std::uint64_t bytes;
+    std::memcpy(&bytes, p, 8);
+    const std::uint64_t control = (bytes - 0x2020202020202020) & ~bytes & 0x8080808080808080;
+    const std::uint64_t quote = ZeroBytes(bytes ^ 0x2222222222222222);
+    const std::uint64_t backslash = ZeroBytes(bytes ^ 0x5C5C5C5C5C5C5C5C);
+    if ((control | quote | backslash) != 0) break;
+  }
+  while (p < end && !IsSpecial(*p)) ++p;
+  return p;
+}
+
+void AppendEscaped(std::string& out, char c) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  switch (c) {
+    case '"':
+      out += "\\\"";
+      break;
+    case '\\':
+      out += "\\\\";
+      break;
+    case '\n':
+      out += "\\n";
+      break;
+    case '\r':
+      out += "\\r";
+      break;
+    case '\t':
+      out += "\\t";
+      break;
+    default:
+      out += "\\u00";
+      out += kHex[static_cast<unsigned char>(c) >> 4];
+      out += kHex[static_cast<unsigned char>(c) & 15];
+  }
+}
+
 }  // namespace
 
-void AppendJsonString(std::string& out, std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (byte < 0x20) {
-          out += "\\u00";
-          out += kHex[byte >> 4];
-          out += kHex[byte & 15];
-        } else {
-          out += c;
-        }
-    }
+void AppendJsonEscaped(std::string& out, std::string_view text) {
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  for (;;) {
+    const char* const special = FindSpecial(p, end);
+    out.append(p, special);
+    if (special == end) break;
+    AppendEscaped(out, *special);
+    p = special + 1;
   }
+}
+
+void AppendJsonString(std::string& out, std::string_view text) {
+  out += '"';
+  AppendJsonEscaped(out, text);
   out += '"';
 }
 

@@ -9,6 +9,9 @@
 
 namespace joey {
 
+// `text` escaped, without quotes around it.
+void AppendJsonEscaped(std::string& out, std::string_view text);
+
 // `text` in quotes, escaped.
 void AppendJsonString(std::string& out, std::string_view text);
 
