@@ -12,6 +12,7 @@ namespace joey {
 
 namespace {
 
+constexpr std::size_t kFirstRowBytes = 1024;  // most answers of one row are shorter
 constexpr std::string_view kMetadata = "metadata";
 
 constexpr std::string_view kMetadataNames[] = {"last_model", "pipeline_version", "elapsed",
@@ -79,6 +80,7 @@ class JsonRowWriter {
 
   std::string Write() {
     std::string out;
+    out.reserve(kFirstRowBytes);
     for (std::int64_t row = 0; row < record_.rows; ++row) {
       out += row == 0 ? '[' : ',';
       for (const Cell& cell : row_) {
