@@ -209,6 +209,9 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
         "send the configurations of the models in the steps only");
   }
   JOEY_RETURN_IF_ERROR(CheckArch(models, plan.engine));
+  if (settings.on_runtime) {
+    for (const PlannedModel& model : models) settings.on_runtime(model.config.runtime);
+  }
   plan.document =
       DocumentOf(pipeline, version, stored.at("steps"), key, models, plan.engine, settings).dump();
   return plan;
