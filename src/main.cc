@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/engine.h"
+#include "cli/plugins.h"
 #include "cli/serve.h"
 #include "cli/version.h"
 
@@ -11,6 +12,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   joey::cli::AddServeCommand(app);
   joey::cli::AddEngineCommand(app);
+  joey::cli::AddPluginCommand(app);
   app.add_subcommand("version", "Print the version")->callback([] {
     fmt::print("joey {}\n", joey::cli::kVersion);
   });

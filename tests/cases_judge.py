@@ -80,9 +80,9 @@ def shown(thing):
 SMALL = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory("512Mi").build()
 
 
-def deploy(wl, undeployed, name, *steps):
+def deploy(wl, undeployed, name, *steps, config=SMALL):
     pipeline = wl.build_pipeline(name)
     for model in steps:
         pipeline.add_model_step(model)
     undeployed.append(pipeline)
-    return pipeline.deploy(deployment_config=SMALL)
+    return pipeline.deploy(deployment_config=config)

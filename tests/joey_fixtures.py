@@ -7,10 +7,13 @@ undeployed     a list: pipelines put in it are undeployed after the test
 joey           a server of the test's own, which it may stop and kill
 joey_factory   several of them, with options: joey_factory("--check-column", "check_failures")
 cases          the folder of the shared cases; the test is skipped where there is none
+tensorflow     the folder of the TensorFlow plug-in, installed into the cache (280 MB, once); without it and
+               with JOEY_OFFLINE=1 the test is skipped
 """
 
 import os
 import pathlib
+import subprocess
 
 import pytest
 from harness import ROOT, Api, Joey, binary
@@ -93,3 +96,14 @@ def cases():
     if not folder.is_dir():
         pytest.skip(f"the shared cases are not at {folder}; JOEY_CASES names another place")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tensorflow():
+    _need_binary()
+    command = [binary(), "plugin", "install", "tensorflow"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=290)
+    if done.returncode != 0 and os.environ.get("JOEY_OFFLINE") == "1":
+        pytest.skip("TensorFlow is not installed and JOEY_OFFLINE=1")
+    assert done.returncode == 0, done.stderr
+    return pathlib.Path(done.stdout.rpartition(" in ")[2].strip())

@@ -41,12 +41,19 @@ inline constexpr std::size_t kStepsMax = 100;                      // of one pip
 inline constexpr std::size_t kStepModelsMax = 100;                 // of one step
 inline constexpr std::int64_t kReplicasMax = 256;                  // of one deployment
 
-// ONNX files
-inline constexpr int kOnnxGraphDepthMax = 32;          // graphs inside graphs
-inline constexpr std::size_t kOnnxIoMax = 10000;       // inputs or outputs of a model
-inline constexpr std::size_t kOnnxDimensionsMax = 64;  // of one tensor
+// Model files
+inline constexpr std::size_t kModelIoMax = 10000;       // inputs or outputs of a model
+inline constexpr std::size_t kModelDimensionsMax = 64;  // of one tensor
+inline constexpr int kOnnxGraphDepthMax = 32;           // graphs inside graphs
 // A sparse initializer made dense.
 inline constexpr std::int64_t kOnnxSparseBytesMax = std::int64_t{1} << 30;
+inline constexpr std::size_t kZipNameBytesMax = 1024;  // of one file in a zip archive
+inline constexpr std::size_t kModelZipFilesMax = 10000;
+inline constexpr std::int64_t kModelZipBytesMax = std::int64_t{16} << 30;        // unpacked
+inline constexpr std::int64_t kSavedModelGraphBytesMax = std::int64_t{2} << 30;  // saved_model.pb
+
+// Plug-ins
+inline constexpr int kPluginInstallSecondsMax = 1800;  // to download and unpack one
 
 // Engine
 inline constexpr std::size_t kInlineBodyBytesMax = 64 * 1024;   // run on the I/O thread

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -59,6 +60,8 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
     ::_exit(127);
   };
   ::setpgid(0, 0);
+  // A caller that has ended already is noticed below: nobody says that the program may run.
+  if (options.ends_with_caller && ::prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) fail();
   // With our own copy of the writing end open, the end of the parent would go unnoticed.
   ::close(go[1].get());
   char may_run = 0;

@@ -23,6 +23,8 @@ struct ProcessOptions {
   std::string output_file;               // stdout and stderr are appended to it
   std::vector<std::string> cgroups;      // cgroup.procs files to join before the program starts
   std::int64_t data_bytes_max = 0;       // RLIMIT_DATA; 0 for none
+  // SIGTERM for it when the thread that calls Spawn() ends, however it ends.
+  bool ends_with_caller = false;
   // Writes down which process it is, before the program runs. When this fails, or this process is
   // killed before it returns, the program never runs: no program runs that nobody knows of.
   std::function<Status(const Process&)> record;

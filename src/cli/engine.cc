@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/process.h"
+#include "cli/plugins.h"
 #include "engine/engine.h"
 
 namespace joey::cli {
@@ -53,6 +54,10 @@ Result<RunningEngine> StartEngine(const EngineArguments& arguments) {
   JOEY_ASSIGN_OR_RETURN(DeploymentDocument document, ParseDeploymentDocument(text));
   RunningEngine running;
   running.owner_pid_file = document.owner_pid_file;
+  const std::size_t slash = arguments.deployment.rfind('/');
+  document.scratch_directory =
+      slash == std::string::npos ? "scratch" : arguments.deployment.substr(0, slash) + "/scratch";
+  JOEY_RETURN_IF_ERROR(PreparePlugins(document, arguments.ready_file));
   JOEY_ASSIGN_OR_RETURN(running.engine, engine::Engine::Start(std::move(document), listen));
   if (!arguments.ready_file.empty()) {
     JOEY_RETURN_IF_ERROR(

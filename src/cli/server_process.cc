@@ -44,6 +44,7 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   settings.check_column = options.check_column;
   settings.log_address_file = data_->address_file();
   settings.log_token = log_token_;
+  settings.on_runtime = [this](std::string_view runtime) { plugins_.Fetch(runtime); };
   spool_recovery_ = std::make_unique<SpoolRecovery>(settings.log_address_file, settings.log_token);
   deployer_ = deploy::MakeLocalDeployer(
       {.run_directory = data_->run(),
@@ -52,7 +53,7 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
          recovery->Add(std::move(directory));
        }});
   workspaces_ = std::make_unique<control::Workspaces>(*database_);
-  models_ = std::make_unique<control::Models>(*database_, *model_files_);
+  models_ = std::make_unique<control::Models>(*database_, *model_files_, settings.on_runtime);
   pipelines_ = std::make_unique<control::Pipelines>(*database_);
   deployments_ = std::make_unique<control::Deployments>(*database_, *model_files_, *deployer_,
                                                         std::move(settings));
@@ -95,6 +96,7 @@ void ServerProcess::Stop() {
   // Engines first: their last logs come to this server, and its last inferences go to them.
   deployer_->Shutdown();
   spool_recovery_->Stop();
+  plugins_.Stop();
   server_->Drain(limits::kServeDrainSecondsMax);
   ::unlink(data_->address_file().c_str());
   server_->Stop();

@@ -6,6 +6,7 @@
 
 #include "api/api.h"
 #include "base/socket_address.h"
+#include "cli/plugins.h"
 #include "cli/spool_recovery.h"
 #include "control/deployments.h"
 #include "control/models.h"
@@ -52,6 +53,7 @@ class ServerProcess {
   std::unique_ptr<Database> database_;
   std::unique_ptr<ModelFiles> model_files_;
   std::unique_ptr<SpoolRecovery> spool_recovery_;
+  PluginFetcher plugins_;
   std::unique_ptr<logs::LogStore> logs_;
   std::string log_token_;
   std::unique_ptr<deploy::Deployer> deployer_;

@@ -227,6 +227,9 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
   JOEY_RETURN_IF_ERROR(CheckConfigsBelong(connection, definition, config_ids, plan.model_config_ids,
                                           configs, pipeline.name));
   JOEY_RETURN_IF_ERROR(CheckArch(models, plan.engine));
+  if (settings.on_runtime) {
+    for (const PlannedModel& model : models) settings.on_runtime(model.config.runtime);
+  }
   plan.document =
       DocumentOf(pipeline, version, stored.at("steps"), key, models, plan.engine, settings).dump();
   return plan;

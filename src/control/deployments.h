@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
@@ -31,6 +32,8 @@ struct EngineSettings {
   std::string check_column;      // "anomaly" or "check_failures"
   std::string log_address_file;  // where engines find joey serve's HOST:PORT
   std::string log_token;
+  // Told which runtimes a deployment needs, just before its engines start; returns at once.
+  std::function<void(std::string_view runtime)> on_runtime;
 };
 
 class Deployments {

@@ -45,8 +45,10 @@ std::string_view ConversionHint(std::string_view framework) {
   if (framework == "pytorch") {
     return "convert the model to ONNX with torch.onnx.export and upload it with framework 'onnx'";
   }
-  if (framework == "tensorflow" || framework == "keras") {
-    return "convert the model to ONNX with tf2onnx and upload it with framework 'onnx'";
+  if (framework == "keras") {
+    return "save the model with model.export(folder), zip the folder and upload that with "
+           "framework "
+           "'tensorflow'";
   }
   return "convert the model to ONNX and upload it with framework 'onnx'";
 }
@@ -55,19 +57,23 @@ std::string_view ConversionHint(std::string_view framework) {
 
 std::span<const std::string_view> Frameworks() { return kFrameworks; }
 
+std::string_view RuntimeOf(std::string_view framework) {
+  return framework == "tensorflow" ? "tensorflow" : "onnx";
+}
+
 Status CheckFramework(std::string_view framework) {
-  if (framework == "onnx") return {};
+  if (framework == "onnx" || framework == "tensorflow") return {};
   if (std::find(std::begin(kFrameworks), std::end(kFrameworks), framework) !=
       std::end(kFrameworks)) {
     return {Code::kUnimplemented,
             "models of the framework '" + std::string(framework) +
-                "' are not supported yet, only 'onnx' is",
+                "' are not supported yet, only 'onnx' and 'tensorflow' are",
             std::string(ConversionHint(framework))};
   }
   const std::string near = DidYouMean(
       framework, std::vector<std::string>(std::begin(kFrameworks), std::end(kFrameworks)));
   return InvalidArgument("there is no framework " + Quoted(framework),
-                         near.empty() ? "use 'onnx'" : near);
+                         near.empty() ? "use 'onnx' or 'tensorflow'" : near);
 }
 
 }  // namespace joey::control

@@ -14,6 +14,8 @@
 #include "control/names.h"
 #include "control/signature_json.h"
 #include "control/workspaces.h"
+#include "runtime/onnx_inspect.h"
+#include "runtime/saved_model_zip.h"
 
 namespace joey::control {
 namespace {
@@ -53,11 +55,20 @@ Status CheckSchema(std::string_view key, const std::optional<std::string>& schem
                          "send the base64 of pyarrow.Schema.serialize()");
 }
 
+Result<ModelSignature> InspectFile(std::string_view framework, const std::string& path) {
+  if (framework == "tensorflow") {
+    JOEY_ASSIGN_OR_RETURN(const SavedModel model, InspectSavedModelZip(path));
+    return model.Signature();
+  }
+  JOEY_ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(path));
+  return InspectOnnx(mapped.bytes());
+}
+
 Status CheckTensorFields(const ModelVersion& version, const std::vector<std::string>& fields) {
-  const std::vector<OnnxField>& inputs = version.signature.inputs;
+  const std::vector<ModelField>& inputs = version.signature.inputs;
   if (fields.size() != inputs.size()) {
     std::string names;
-    for (const OnnxField& input : inputs) names += (names.empty() ? "" : ", ") + input.name;
+    for (const ModelField& input : inputs) names += (names.empty() ? "" : ", ") + input.name;
     return InvalidArgument(
         fmt::format("tensor_fields has {} name{}, the model '{}' has {} input{}: {}", fields.size(),
                     fields.size() == 1 ? "" : "s", version.name, inputs.size(),
@@ -101,11 +112,8 @@ Status Models::CheckUpload(const ModelUpload& upload) {
 Result<std::int64_t> Models::Upload(const ModelUpload& upload, const FileRange& file) {
   JOEY_RETURN_IF_ERROR(CheckUpload(upload));
   JOEY_ASSIGN_OR_RETURN(auto pending, files_.Write(file.path, file.offset, file.size));
-  OnnxSignature signature;
-  {
-    JOEY_ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(pending->path()));
-    JOEY_ASSIGN_OR_RETURN(signature, InspectOnnx(mapped.bytes()));
-  }
+  JOEY_ASSIGN_OR_RETURN(const ModelSignature signature,
+                        InspectFile(upload.framework, pending->path()));
   JOEY_RETURN_IF_ERROR(files_.Keep(*pending));
 
   const std::string file_name = DisplayFileName(upload.file_name);
@@ -134,10 +142,12 @@ Result<std::int64_t> Models::Upload(const ModelUpload& upload, const FileRange& 
              upload.framework, upload.arch, upload.visibility, signature_json, now}));
     ModelConfig config;
     config.model_version_id = version_id;
+    config.runtime = RuntimeOf(upload.framework);
     config.input_schema = upload.input_schema;
     config.output_schema = upload.output_schema;
     return InsertModelConfig(connection, config).status();
   }));
+  if (on_runtime_) on_runtime_(RuntimeOf(upload.framework));
   return version_id;
 }
 
@@ -250,6 +260,7 @@ Result<ModelConfig> Models::InsertConfig(const NewModelConfig& request) {
   JOEY_RETURN_IF_ERROR(database_.Write([&](Connection& connection) -> Status {
     JOEY_ASSIGN_OR_RETURN(const ModelVersion version,
                           LoadModelVersion(connection, request.model_version_id));
+    config.runtime = RuntimeOf(version.framework);
     if (config.tensor_fields) {
       JOEY_RETURN_IF_ERROR(CheckTensorFields(version, *config.tensor_fields));
     }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "control/records.h"
@@ -43,7 +45,10 @@ struct NewModelConfig {
 
 class Models {
  public:
-  Models(Database& database, const ModelFiles& files) : database_(database), files_(files) {}
+  // `on_runtime` is told which runtime an uploaded model needs; it must return soon.
+  Models(Database& database, const ModelFiles& files,
+         std::function<void(std::string_view runtime)> on_runtime = {})
+      : database_(database), files_(files), on_runtime_(std::move(on_runtime)) {}
 
   // What can be refused before the file has been looked at.
   Status CheckUpload(const ModelUpload& upload);
@@ -67,6 +72,7 @@ class Models {
  private:
   Database& database_;
   const ModelFiles& files_;
+  const std::function<void(std::string_view runtime)> on_runtime_;
 };
 
 }  // namespace joey::control

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/onnx_inspect.h"
+#include "runtime/model_signature.h"
 
 namespace joey::control {
 
@@ -57,7 +57,7 @@ struct ModelVersion {
   std::string visibility;
   std::string status;
   std::string status_text;
-  OnnxSignature signature;
+  ModelSignature signature;
   std::int64_t created_at = 0;
   std::int64_t updated_at = 0;
 };

@@ -8,10 +8,10 @@ using nlohmann::json;
 
 namespace {
 
-std::vector<OnnxField> FieldsFromJson(const json& list) {
-  std::vector<OnnxField> out;
+std::vector<ModelField> FieldsFromJson(const json& list) {
+  std::vector<ModelField> out;
   for (const json& entry : list) {
-    OnnxField field;
+    ModelField field;
     field.name = entry.at("name").get<std::string>();
     field.type = entry.at("type").get<std::string>();
     for (const json& size : entry.at("shape")) {
@@ -24,9 +24,9 @@ std::vector<OnnxField> FieldsFromJson(const json& list) {
 
 }  // namespace
 
-json FieldsToJson(const std::vector<OnnxField>& fields) {
+json FieldsToJson(const std::vector<ModelField>& fields) {
   json list = json::array();
-  for (const OnnxField& field : fields) {
+  for (const ModelField& field : fields) {
     json shape = json::array();
     for (const std::int64_t size : field.shape) {
       shape.push_back(size < 0 ? json(nullptr) : json(size));
@@ -36,7 +36,7 @@ json FieldsToJson(const std::vector<OnnxField>& fields) {
   return list;
 }
 
-std::string SignatureToJson(const OnnxSignature& signature) {
+std::string SignatureToJson(const ModelSignature& signature) {
   return json{{"ir_version", signature.ir_version},
               {"opset", signature.opset},
               {"inputs", FieldsToJson(signature.inputs)},
@@ -44,10 +44,10 @@ std::string SignatureToJson(const OnnxSignature& signature) {
       .dump();
 }
 
-Result<OnnxSignature> SignatureFromJson(const std::string& text) {
+Result<ModelSignature> SignatureFromJson(const std::string& text) {
   try {
     const json document = json::parse(text);
-    OnnxSignature out;
+    ModelSignature out;
     out.ir_version = document.at("ir_version").get<std::int64_t>();
     out.opset = document.at("opset").get<std::int64_t>();
     out.inputs = FieldsFromJson(document.at("inputs"));

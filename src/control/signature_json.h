@@ -5,14 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "runtime/onnx_inspect.h"
+#include "base/status.h"
+#include "runtime/model_signature.h"
 
 namespace joey::control {
 
 // [{"name", "type", "shape": [null | n, …]}]; null: any size.
-nlohmann::json FieldsToJson(const std::vector<OnnxField>& fields);
+nlohmann::json FieldsToJson(const std::vector<ModelField>& fields);
 
-std::string SignatureToJson(const OnnxSignature& signature);
-Result<OnnxSignature> SignatureFromJson(const std::string& text);
+std::string SignatureToJson(const ModelSignature& signature);
+Result<ModelSignature> SignatureFromJson(const std::string& text);
 
 }  // namespace joey::control

@@ -29,6 +29,7 @@ std::vector<std::string> EngineEnvironment() {
   std::vector<std::string> out;
   for (const char* name :
        {"PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "JOEY_ONNXRUNTIME_LIBRARY",
+        "JOEY_TENSORFLOW_DIRECTORY", "JOEY_CACHE", "XDG_CACHE_HOME", "HOME", "JOEY_OFFLINE",
         "JOEY_PYTHON", "JOEY_WORKERS", "ASAN_OPTIONS", "TSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name)) out.push_back(std::string(name) + "=" + value);
   }
@@ -101,6 +102,9 @@ joey::Status Replica::TryStart() {
   std::error_code ignored;
   std::filesystem::remove(ReadyFile(), ignored);
   std::filesystem::remove(ReadyFile() + ".error", ignored);
+  std::filesystem::remove(WaitingFile(), ignored);
+  std::filesystem::remove_all(plan_.directory + "/scratch",
+                              ignored);  // of an engine that was killed
   const std::string document = plan_.directory + "/deployment.json";
   JOEY_RETURN_IF_ERROR(WriteFileAtomically(document, EngineDocument(plan_)));
   const std::string output = plan_.directory + "/engine.log";
@@ -148,6 +152,7 @@ void Replica::BackOff(Clock::time_point now, std::string reason) {
   state_ = State::kBackoff;
   deadline_ = now + BackOffDelay(failures_);
   reason_ = std::move(reason);
+  waiting_for_.clear();
   endpoint_ = nullptr;
   process_.reset();
   spdlog::warn("engine {} of {}: {}", plan_.name, plan_.spec.deploy_id, reason_);
@@ -177,6 +182,10 @@ bool Replica::AdvanceStarting(Clock::time_point now, std::uint64_t& next_endpoin
   }
   Result<std::string> ready = ReadFile(ReadyFile(), 256);
   if (!ready.ok()) {
+    // It gives up by itself when what it waits for does not come.
+    Result<std::string> waiting = ReadFile(WaitingFile(), 256);
+    waiting_for_ = waiting.ok() ? *waiting : "";
+    if (waiting.ok()) deadline_ = now + seconds(limits::kEngineStartSecondsMax);
     if (now < deadline_) return false;
     Kill();
     BackOff(now, "the engine was not ready within " +
@@ -192,6 +201,7 @@ bool Replica::AdvanceStarting(Clock::time_point now, std::uint64_t& next_endpoin
   running_since_ = now;
   has_run_ = true;
   reason_.clear();
+  waiting_for_.clear();
   return true;
 }
 
@@ -286,6 +296,7 @@ ReplicaStatus Replica::Status() const {
   if (out.phase != Phase::kRunning && out.phase != Phase::kStopping) {
     out.details.push_back("containers with unready status: [engine]");
   }
+  if (!waiting_for_.empty()) out.details.push_back(waiting_for_);
   if (!reason_.empty()) out.details.push_back(reason_);
   return out;
 }

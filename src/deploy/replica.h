@@ -64,6 +64,8 @@ class Replica {
   bool AdvanceStarting(Clock::time_point now, std::uint64_t& next_endpoint_id);
   void BackOff(Clock::time_point now, std::string reason);
   std::string ReadyFile() const { return plan_.directory + "/ready"; }
+  // While the engine waits for something that may take longer than a start; says what it is.
+  std::string WaitingFile() const { return ReadyFile() + ".waiting"; }
   std::string StateFile() const { return plan_.directory + "/process"; }
   std::string FailureText() const;
   void CleanUp();
@@ -78,6 +80,7 @@ class Replica {
   bool has_run_ = false;
   int failures_ = 0;  // in a row
   std::string reason_;
+  std::string waiting_for_;
 };
 
 // Delay before start number `failures` after a failure: 0.2 s doubling to 30 s.

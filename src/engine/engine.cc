@@ -43,7 +43,7 @@ struct Engine::Impl {
         server({.listen = std::move(listen), .io_threads = threads, .worker_threads = 1}) {}
 
   Status Load() {
-    loader = std::make_unique<ModelLoader>(threads);
+    loader = std::make_unique<ModelLoader>(threads, document.scratch_directory);
     std::vector<LoadedModel> models;
     for (const ModelEntry& entry : document.models) {
       JOEY_ASSIGN_OR_RETURN(LoadedModel model, loader->Load(entry));

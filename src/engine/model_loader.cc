@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
+#include "runtime/tensorflow_plugin.h"
 
 namespace joey::engine {
 
@@ -19,8 +20,14 @@ Result<LoadedModel> ModelLoader::Load(const ModelEntry& entry) {
     loaded.tensors = Batched(entry.reference.name, std::move(*model));
     return loaded;
   }
+  if (entry.runtime == "tensorflow") {
+    Result<std::shared_ptr<const Model>> model = LoadTensorFlow(entry.path);
+    if (!model.ok()) return model.status().WithContext(name);
+    loaded.tensors = Batched(entry.reference.name, std::move(*model));
+    return loaded;
+  }
   return Status(Code::kUnimplemented, name + " needs the runtime '" + entry.runtime + "'",
-                "this engine runs onnx models");
+                "this engine runs onnx and tensorflow models");
 }
 
 std::shared_ptr<const Model> ModelLoader::Batched(const std::string& name,
@@ -36,6 +43,18 @@ Result<std::shared_ptr<const Model>> ModelLoader::LoadOnnx(std::string_view byte
     JOEY_ASSIGN_OR_RETURN(onnx_, OnnxRuntime::Make(threads_));
   }
   JOEY_ASSIGN_OR_RETURN(std::unique_ptr<Model> model, onnx_->Load(bytes));
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+Result<std::shared_ptr<const Model>> ModelLoader::LoadTensorFlow(const std::string& zip_path) {
+  if (tensorflow_ == nullptr) {
+    // Installed already, as the engine's command waits for it before it loads.
+    JOEY_ASSIGN_OR_RETURN(const std::string library, EnsureTensorFlow());
+    JOEY_ASSIGN_OR_RETURN(tensorflow_, TensorFlowRuntime::Make(threads_, library));
+  }
+  JOEY_RETURN_IF_ERROR(MakeDirectories(scratch_directory_));
+  JOEY_ASSIGN_OR_RETURN(std::unique_ptr<Model> model,
+                        tensorflow_->Load(zip_path, scratch_directory_));
   return std::shared_ptr<const Model>(std::move(model));
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -10,13 +11,16 @@
 #include "runtime/batching_model.h"
 #include "runtime/loaded_model.h"
 #include "runtime/onnx_model.h"
+#include "runtime/tensorflow_model.h"
 
 namespace joey::engine {
 
 // Starts a runtime when the first model needs it. Outlives the models. One thread at a time.
 class ModelLoader {
  public:
-  explicit ModelLoader(int threads) : threads_(threads) {}
+  // Archives are unpacked inside of `scratch_directory`, which is made when it is needed.
+  ModelLoader(int threads, std::string scratch_directory)
+      : threads_(threads), scratch_directory_(std::move(scratch_directory)) {}
 
   // Checks the file's SHA-256 first. kUnimplemented: no such runtime here. kDataLoss: the file is
   // another one. Errors name the model.
@@ -32,9 +36,12 @@ class ModelLoader {
   // Requests share its runs where its batch is free.
   std::shared_ptr<const Model> Batched(const std::string& name, std::shared_ptr<const Model> model);
   Result<std::shared_ptr<const Model>> LoadOnnx(std::string_view bytes);
+  Result<std::shared_ptr<const Model>> LoadTensorFlow(const std::string& zip_path);
 
   const int threads_;
+  const std::string scratch_directory_;
   std::unique_ptr<OnnxRuntime> onnx_;
+  std::unique_ptr<TensorFlowRuntime> tensorflow_;
   std::vector<BatchedModel> batched_;
 };
 

@@ -38,7 +38,7 @@ const OperatorDomain* FindDomain(std::string_view name) {
 
 class Inspector {
  public:
-  Result<OnnxSignature> Run(std::string_view file);
+  Result<ModelSignature> Run(std::string_view file);
 
  private:
   Status ReadHeader(std::string_view file);
@@ -51,11 +51,11 @@ class Inspector {
   Status WalkTraining(std::string_view bytes);
   Status CheckOperator(std::string_view domain, std::string_view op_type) const;
   Status ReadSignature();
-  Status ReadField(std::string_view bytes, std::string_view kind, OnnxField& field) const;
-  Status ReadTensorType(std::string_view bytes, std::string_view kind, OnnxField& field) const;
-  Status AddField(std::string_view bytes, std::string_view kind, std::vector<OnnxField>& fields);
+  Status ReadField(std::string_view bytes, std::string_view kind, ModelField& field) const;
+  Status ReadTensorType(std::string_view bytes, std::string_view kind, ModelField& field) const;
+  Status AddField(std::string_view bytes, std::string_view kind, std::vector<ModelField>& fields);
 
-  OnnxSignature signature_;
+  ModelSignature signature_;
   std::string_view graph_;
   bool has_graph_ = false;
   bool has_operator_set_ = false;
@@ -225,7 +225,7 @@ Status Inspector::WalkTraining(std::string_view bytes) {
 }
 
 Status Inspector::ReadTensorType(std::string_view bytes, std::string_view kind,
-                                 OnnxField& field) const {
+                                 ModelField& field) const {
   std::uint64_t type = 0;
   std::optional<std::string_view> shape;
   ProtobufReader reader(bytes);
@@ -258,15 +258,16 @@ Status Inspector::ReadTensorType(std::string_view bytes, std::string_view kind,
     }
     if (dimension.damaged()) return OnnxDamaged("shapes");
     field.shape.push_back(std::max<std::int64_t>(size, -1));
-    if (field.shape.size() > limits::kOnnxDimensionsMax) {
+    if (field.shape.size() > limits::kModelDimensionsMax) {
       return InvalidArgument(fmt::format("the {} '{}' of the model has more than {} dimensions",
-                                         kind, field.name, limits::kOnnxDimensionsMax));
+                                         kind, field.name, limits::kModelDimensionsMax));
     }
   }
   return dimensions.damaged() ? OnnxDamaged("shapes") : Status();
 }
 
-Status Inspector::ReadField(std::string_view bytes, std::string_view kind, OnnxField& field) const {
+Status Inspector::ReadField(std::string_view bytes, std::string_view kind,
+                            ModelField& field) const {
   std::optional<std::string_view> type;
   ProtobufReader reader(bytes);
   while (reader.Next()) {
@@ -299,11 +300,12 @@ Status Inspector::ReadField(std::string_view bytes, std::string_view kind, OnnxF
 }
 
 Status Inspector::AddField(std::string_view bytes, std::string_view kind,
-                           std::vector<OnnxField>& fields) {
-  if (fields.size() >= limits::kOnnxIoMax) {
-    return InvalidArgument(fmt::format("the model has more than {} {}s", limits::kOnnxIoMax, kind));
+                           std::vector<ModelField>& fields) {
+  if (fields.size() >= limits::kModelIoMax) {
+    return InvalidArgument(
+        fmt::format("the model has more than {} {}s", limits::kModelIoMax, kind));
   }
-  OnnxField field;
+  ModelField field;
   JOEY_RETURN_IF_ERROR(ReadField(bytes, kind, field));
   fields.push_back(std::move(field));
   return {};
@@ -341,7 +343,7 @@ Status Inspector::ReadSignature() {
                              fmt::format("a model to deploy needs at least one {}", kind));
     }
     std::unordered_set<std::string_view> names;
-    for (const OnnxField& field : *side) {
+    for (const ModelField& field : *side) {
       if (!names.insert(field.name).second) {
         return InvalidArgument(fmt::format("the model has two {}s named '{}'", kind, field.name));
       }
@@ -350,7 +352,7 @@ Status Inspector::ReadSignature() {
   return {};
 }
 
-Result<OnnxSignature> Inspector::Run(std::string_view file) {
+Result<ModelSignature> Inspector::Run(std::string_view file) {
   if (file.empty()) return NotOnnx("it is empty");
   if (const std::string_view format = NameOfFileFormat(file); !format.empty()) {
     return NotOnnx(fmt::format("it is {}", format));
@@ -376,6 +378,6 @@ Result<OnnxSignature> Inspector::Run(std::string_view file) {
 
 }  // namespace
 
-Result<OnnxSignature> InspectOnnx(std::string_view file) { return Inspector().Run(file); }
+Result<ModelSignature> InspectOnnx(std::string_view file) { return Inspector().Run(file); }
 
 }  // namespace joey

@@ -6,31 +6,17 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/status.h"
+#include "runtime/model_signature.h"
 
 namespace joey {
-
-struct OnnxField {
-  std::string name;
-  std::string type;  // "float32", "float16", "bfloat16", "int64", "bool", "string" …
-  std::vector<std::int64_t> shape;  // -1: any size; {-1} also when the rank is not known
-};
-
-struct OnnxSignature {
-  std::int64_t ir_version = 0;
-  std::int64_t opset = 0;  // of the default domain; 0: the model uses others only
-  std::vector<OnnxField> inputs;
-  std::vector<OnnxField> outputs;
-};
 
 // What ONNX Runtime 1.32 loads; found by trying, see onnx_inspect_test.cc.
 inline constexpr std::int64_t kOnnxIrVersionMax = 14;
 inline constexpr std::int64_t kOnnxOpsetMax = 28;
 
-Result<OnnxSignature> InspectOnnx(std::string_view file);
+Result<ModelSignature> InspectOnnx(std::string_view file);
 
 }  // namespace joey

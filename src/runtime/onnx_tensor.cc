@@ -79,11 +79,11 @@ Status ReadOnnxTensor(std::string_view bytes, OnnxTensor& tensor) {
           std::uint64_t value = 0;
           if (!ProtobufReader::TakeVarint(packed, value)) return OnnxDamaged("tensor");
           tensor.dimensions.push_back(static_cast<std::int64_t>(value));
-          if (tensor.dimensions.size() > limits::kOnnxDimensionsMax) break;
+          if (tensor.dimensions.size() > limits::kModelDimensionsMax) break;
         }
-        if (tensor.dimensions.size() > limits::kOnnxDimensionsMax) {
+        if (tensor.dimensions.size() > limits::kModelDimensionsMax) {
           return InvalidArgument(fmt::format("a tensor of the model has more than {} dimensions",
-                                             limits::kOnnxDimensionsMax));
+                                             limits::kModelDimensionsMax));
         }
         break;
       }
@@ -168,9 +168,9 @@ Status ReadOnnxSparseTensor(std::string_view bytes, OnnxTensor& values) {
     for (std::uint64_t value = 0; !packed.empty();) {
       if (!ProtobufReader::TakeVarint(packed, value)) return OnnxDamaged("sparse tensor");
       dense.dimensions.push_back(static_cast<std::int64_t>(value));
-      if (dense.dimensions.size() > limits::kOnnxDimensionsMax) break;
+      if (dense.dimensions.size() > limits::kModelDimensionsMax) break;
     }
-    if (dense.dimensions.size() > limits::kOnnxDimensionsMax) return OnnxDamaged("sparse tensor");
+    if (dense.dimensions.size() > limits::kModelDimensionsMax) return OnnxDamaged("sparse tensor");
   }
   if (reader.damaged()) return OnnxDamaged("sparse tensors");
   const std::optional<std::uint64_t> count = ElementCount(dense.dimensions);
