@@ -262,6 +262,21 @@ def test_wrong_shape_names_the_input(target):
         target.client.infer(target.name, inputs)
 
 
+@pytest.mark.parametrize("answer", [None, "gzip"])
+def test_compressed(target, answer):
+    _, inputs = all_inputs(500)
+    plain = target.client.infer(target.name, inputs)
+    packed = target.client.infer(
+        target.name,
+        inputs,
+        request_compression_algorithm="gzip",
+        response_compression_algorithm=answer,
+    )
+    for output in plain.get_response()["outputs"]:
+        name = output["name"]
+        np.testing.assert_array_equal(plain.as_numpy(name), packed.as_numpy(name))
+
+
 def test_no_such_deployment(joey_url):
     response = httpx.get(f"{joey_url}/v1/api/pipelines/oip/nothing-1/v2/health/ready")
     assert response.status_code == 404 and list(response.json()) == ["error"]

@@ -13,6 +13,9 @@ inline constexpr std::size_t kTargetBytesMax = 8 * 1024;
 inline constexpr std::size_t kControlBodyBytesMax = 4 << 20;  // JSON documents of the API
 inline constexpr std::size_t kInferBodyBytesMax = std::size_t{1} << 30;  // one inference request
 inline constexpr std::size_t kModelBytesMax = std::size_t{8} << 30;      // one uploaded model
+inline constexpr std::size_t kContentCodingsMax = 2;  // one body compressed so often
+inline constexpr std::size_t kCompressAnswerBytesMin =
+    4 * 1024;                                   // smaller answers stay as they are
 inline constexpr int kHeaderSecondsMax = 10;    // to receive one request's header
 inline constexpr int kBodyIdleSecondsMax = 30;  // without a byte of a request's body
 inline constexpr int kWriteIdleSecondsMax = 60;

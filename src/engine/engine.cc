@@ -102,6 +102,7 @@ struct Engine::Impl {
       body_bytes_max = std::min(body_bytes_max, static_cast<std::size_t>(share));
       LimitUnpackedArrow(std::min(limits::kArrowUnpackedBytesMax, share));
     }
+    runner.LimitBodies(body_bytes_max);
     native = {.answer = [this](const http::Request& request,
                                InferOutcome& outcome) { return AnswerNative(request, outcome); },
               .error = InferError};

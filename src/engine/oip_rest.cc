@@ -105,12 +105,6 @@ void AddOipRoutes(http::Server& server, const OipCore& core, RequestRunner& runn
 Result<http::Response> AnswerOip(const http::Request& request, const OipCore& core,
                                  InferOutcome& outcome) {
   JOEY_ASSIGN_OR_RETURN(const OipModelInfo* info, FindModel(request, core));
-  const std::string_view encoding = request.Header("content-encoding");
-  if (!encoding.empty() && !http::EqualsIgnoreCase(encoding, "identity")) {
-    return Status(Code::kUnsupportedMediaType,
-                  "the body is compressed with '" + std::string(encoding) + "'",
-                  "send it uncompressed");
-  }
   const std::int64_t time_ms = NowMicros() / 1000;
   const std::int64_t start_ns = OipClockNanos();
   JOEY_ASSIGN_OR_RETURN(std::size_t json_bytes, JsonBytes(request));

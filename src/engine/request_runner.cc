@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "engine/metrics.h"
+#include "http/content_coding.h"
 #include "http/offload.h"
 
 namespace joey::engine {
@@ -16,8 +17,9 @@ RequestRunner::RequestRunner(Metrics& metrics, int threads)
     : metrics_(metrics), threads_(threads), compute_(static_cast<std::size_t>(threads)) {}
 
 boost::asio::awaitable<http::Response> RequestRunner::Answer(const InferRoute& route,
-                                                             const http::Request& request) {
-  const bool small = request.body.size() <= limits::kInlineBodyBytesMax;
+                                                             http::Request& request) {
+  const bool small =
+      request.body.size() <= limits::kInlineBodyBytesMax && !http::IsEncoded(request);
   const bool fast = recent_run_ns_.load(std::memory_order_relaxed) <= limits::kInlineRunNanosMax;
   if (small && fast) co_return RunHere(route, request);
   if (waiting_.fetch_add(1) >= limits::kComputeQueueMax) {
@@ -45,12 +47,16 @@ void RequestRunner::Join() {
   if (waiting_threads_ != nullptr) waiting_threads_->join();
 }
 
-http::Response RequestRunner::RunHere(const InferRoute& route, const http::Request& request) {
+http::Response RequestRunner::RunHere(const InferRoute& route, http::Request& request) {
   http::Response response;
   Status status = Run([&](InferOutcome& outcome) {
+    const bool encoded = http::IsEncoded(request);
+    if (encoded) JOEY_RETURN_IF_ERROR(http::DecodeBody(request, body_bytes_max_));
     Result<http::Response> answer = route.answer(request, outcome);
-    if (answer.ok()) response = std::move(*answer);
-    return answer.status();
+    if (!answer.ok()) return answer.status();
+    response = std::move(*answer);
+    if (encoded) http::EncodeAnswer(request, response);
+    return Status();
   });
   return status.ok() ? std::move(response) : route.error(status);
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 
+#include "base/limits.h"
 #include "engine/inference.h"
 #include "http/message.h"
 
@@ -30,9 +31,12 @@ class RequestRunner {
   // Small, quick requests run where they were read; others must not hold up the thread's other
   // connections. Large ones go to the compute threads. Small ones for a slow model go to many more
   // threads, which mostly wait, so that the model sees them together (runtime/batching_model.h).
-  // `route` and `request` must live until the answer.
-  boost::asio::awaitable<http::Response> Answer(const InferRoute& route,
-                                                const http::Request& request);
+  // Compressed bodies are expanded first, on a compute thread, and no further than plain ones may
+  // be. `route` and `request` must live until the answer.
+  boost::asio::awaitable<http::Response> Answer(const InferRoute& route, http::Request& request);
+
+  // To be called before the first Answer().
+  void LimitBodies(std::size_t bytes_max) { body_bytes_max_ = bytes_max; }
 
   // Runs `work` on the calling thread: exceptions become a Status, the outcome is counted.
   Status Run(const std::function<Status(InferOutcome&)>& work);
@@ -41,12 +45,12 @@ class RequestRunner {
   void Join();
 
  private:
-  http::Response RunHere(const InferRoute& route, const http::Request& request);
-
+  http::Response RunHere(const InferRoute& route, http::Request& request);
   boost::asio::thread_pool& WaitingThreads();
 
   Metrics& metrics_;
   const int threads_;
+  std::size_t body_bytes_max_ = limits::kInferBodyBytesMax;  // expanded
   std::atomic<std::uint64_t> recent_run_ns_ = 0;  // moving average of a request's model time
   std::atomic<int> waiting_ = 0;
   boost::asio::thread_pool compute_;

@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <span>
 
 #include "base/limits.h"
 #include "gateway/upstream.h"
@@ -26,9 +27,15 @@ constexpr std::string_view kOipGetPaths[] = {"/v2",
 constexpr std::string_view kOipInferPaths[] = {"/v2/models/{name}/infer",
                                                "/v2/models/{name}/versions/{version}/infer"};
 constexpr std::string_view kOipHeader = "inference-header-content-length";
-// Headers of a request that engines read.
+// Headers of a request that engines read, and of their answers that clients do.
 constexpr std::string_view kPassedHeaders[] = {"content-type", "content-encoding", "accept",
-                                               kOipHeader};
+                                               "accept-encoding", kOipHeader};
+constexpr std::string_view kRelayedHeaders[] = {"content-encoding", "vary", kOipHeader};
+
+bool IsOneOf(std::span<const std::string_view> names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view one) { return http::EqualsIgnoreCase(one, name); });
+}
 
 // Counts a request as under way on an engine while it lives.
 class InFlight {
@@ -94,9 +101,8 @@ std::string EngineHead(http::Exchange& exchange) {
   }
   if (query != std::string_view::npos) head += target.substr(query);
   head += " HTTP/1.1\r\nHost: localhost";
-  for (std::string_view name : kPassedHeaders) {
-    std::string_view value = request.Header(name);
-    if (value.empty()) continue;
+  for (const auto& [name, value] : request.headers) {
+    if (!IsOneOf(kPassedHeaders, name)) continue;
     head += "\r\n";
     head += name;
     head += ": ";
@@ -220,7 +226,7 @@ class Forwarding {
     response.content_type.clear();
     for (const auto& [name, value] : head.headers) {
       if (http::EqualsIgnoreCase(name, "content-type")) response.content_type = value;
-      if (http::EqualsIgnoreCase(name, kOipHeader)) response.headers.emplace_back(name, value);
+      if (IsOneOf(kRelayedHeaders, name)) response.headers.emplace_back(name, value);
     }
     answered_ = true;
     std::size_t length = head.content_length.value_or(0);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 #include <string_view>
+#include <utility>
 
 namespace joey::http {
 
@@ -19,6 +20,14 @@ class Body {
   Body() = default;
   Body(std::string_view bytes) { Assign(bytes); }           // NOLINT(google-explicit-constructor)
   Body(const char* text) : Body(std::string_view(text)) {}  // NOLINT(google-explicit-constructor)
+
+  // An empty body over `memory`: `capacity` bytes and kPadding more, aligned to kAlignment.
+  static Body Over(std::shared_ptr<char> memory, std::size_t capacity) {
+    Body body;
+    body.bytes_ = std::move(memory);
+    body.capacity_ = capacity;
+    return body;
+  }
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
