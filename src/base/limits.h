@@ -81,8 +81,9 @@ inline constexpr int kPythonStepSecondsMax = 10;     // for one request, unless 
 inline constexpr int kWorkerStartSecondsMax = 60;    // until a worker is ready
 inline constexpr int kWorkerBackOffSecondsMax = 30;  // between two starts of one that keeps failing
 inline constexpr std::int64_t kWorkerMemoryBytesMax = std::int64_t{2} << 30;  // unless configured
-// Of a frame to or from a worker; larger ones go in a memory file.
-inline constexpr std::size_t kWorkerInlineBytesMax = 64 << 10;
+// Of a frame to or from a worker; larger ones go through shared memory, then in a memory file.
+inline constexpr std::size_t kWorkerInlineBytesMax = 8 << 10;
+inline constexpr std::size_t kWorkerAreaBytes = 32 << 20;
 inline constexpr std::size_t kWorkerFrameBytesMax = std::size_t{1} << 30;
 inline constexpr std::size_t kWorkerErrorBytesMax = 32 << 10;  // of an error that a worker reports
 inline constexpr std::size_t kWorkerLineBytesMax = 8 << 10;    // of printed text; then it is split

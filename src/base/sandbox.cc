@@ -1,6 +1,7 @@
 #include "base/sandbox.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
@@ -28,7 +29,8 @@ namespace joey {
 
 namespace {
 
-constexpr int kChannel = 3;
+constexpr int kFirstDescriptor = 3;
+constexpr int kDescriptorsMax = 8;
 constexpr uid_t kNobody = 65534;
 // Above it are user numbers that no account has.
 constexpr uid_t kFirstUser = 0x40000000;
@@ -113,9 +115,9 @@ class Child {
     }
     Limits();
     User();
+    DropCapabilities();
     // A change of user clears it, so it comes after.
     Check(::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, 0);
-    Check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, 0);
     if (plan_.layers & kSandboxSeccomp) {
       sock_fprog program{static_cast<unsigned short>(plan_.filter.size()),
                          const_cast<sock_filter*>(plan_.filter.data())};
@@ -143,16 +145,20 @@ class Child {
   }
 
   void PlaceDescriptors() {
-    constexpr int kOutOfTheWay = 20;
+    constexpr int kOutOfTheWay = kFirstDescriptor + kDescriptorsMax;
     failures_ = ::fcntl(failures_, F_DUPFD_CLOEXEC, kOutOfTheWay);
-    int channel = ::fcntl(plan_.options->channel, F_DUPFD_CLOEXEC, kOutOfTheWay);
     int output = ::fcntl(plan_.options->output, F_DUPFD_CLOEXEC, kOutOfTheWay);
     int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    Check(::dup2(null, 0) == 0 && ::dup2(output, 1) == 1 && ::dup2(output, 2) == 2 &&
-              ::dup2(channel, kChannel) == kChannel,
-          0);
+    int copies[kDescriptorsMax];
+    int count = static_cast<int>(plan_.options->descriptors.size());
+    for (int i = 0; i < count; ++i) {
+      copies[i] = ::fcntl(plan_.options->descriptors[i], F_DUPFD_CLOEXEC, kOutOfTheWay);
+    }
+    Check(::dup2(null, 0) == 0 && ::dup2(output, 1) == 1 && ::dup2(output, 2) == 2, 0);
+    int next = kFirstDescriptor;
+    for (int i = 0; i < count; ++i) Check(::dup2(copies[i], next++) >= 0, 0);
     // Also the descriptors that libraries opened without O_CLOEXEC. 4 = CLOSE_RANGE_CLOEXEC.
-    ::syscall(SYS_close_range, kChannel + 1U, ~0U, 4U);
+    ::syscall(SYS_close_range, static_cast<unsigned>(next), ~0U, 4U);
   }
 
   void Namespaces() {
@@ -173,7 +179,7 @@ class Child {
   void Limits() {
     const SandboxOptions& options = *plan_.options;
     Limit(RLIMIT_CORE, 0);
-    Limit(RLIMIT_NOFILE, options.descriptors);
+    Limit(RLIMIT_NOFILE, options.open_files);
     Limit(RLIMIT_FSIZE, options.file_bytes);
     Limit(RLIMIT_MEMLOCK, 0);
     Limit(RLIMIT_MSGQUEUE, 0);
@@ -192,6 +198,15 @@ class Child {
               ::syscall(SYS_setresgid, user, user, user) == 0 &&
               ::syscall(SYS_setresuid, user, user, user) == 0,
           kSandboxOwnUser);
+  }
+
+  // Of root that stays root. They do not come back with exec, since it gains no privileges.
+  void DropCapabilities() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct none[2] = {};
+    Check(
+        ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::syscall(SYS_capset, &header, none) == 0,
+        0);
   }
 
   const Plan& plan_;

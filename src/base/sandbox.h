@@ -28,14 +28,14 @@ inline constexpr unsigned kSandboxAll =
 struct SandboxOptions {
   std::vector<std::string> arguments;    // [0] is the path of the program
   std::vector<std::string> environment;  // "NAME=value"; HOME and TMPDIR are added, nothing else
-  int channel = -1;                      // becomes descriptor 3; borrowed
+  std::vector<int> descriptors;          // become 3, 4, …; borrowed
   int output = -1;                       // becomes stdout and stderr; borrowed
   std::vector<std::string> readable;     // files and directories beside the system's libraries
   std::int64_t memory_bytes = 0;         // of private memory; 0 for no limit
   std::int64_t tmp_bytes = 64 << 20;     // of its private /tmp
   std::int64_t file_bytes = 1 << 30;     // of one file
   int processes = 256;                   // with threads; only where it has its own user
-  int descriptors = 256;
+  int open_files = 256;
   unsigned layers = kSandboxAll;  // fewer only in tests
 };
 

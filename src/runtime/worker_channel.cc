@@ -22,7 +22,9 @@ namespace joey {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x314b574a;  // "JWK1"
+// Where the payload is: behind the header unless one of these says otherwise.
 constexpr std::uint64_t kInFile = 1;
+constexpr std::uint64_t kInArea = 2;
 constexpr std::size_t kAlignment = 64;
 constexpr unsigned kNoExecute = 8;  // MFD_NOEXEC_SEAL, since Linux 6.3
 
@@ -129,12 +131,27 @@ UniqueFd TakeDescriptor(msghdr& message) {
 
 }  // namespace
 
-Result<std::pair<WorkerChannel, UniqueFd>> WorkerChannel::Make() {
+Result<WorkerChannel::Pair> WorkerChannel::Make() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return ResourceExhausted(std::string("cannot make a socket pair: ") + std::strerror(errno));
   }
-  return std::make_pair(WorkerChannel(UniqueFd(ends[0])), UniqueFd(ends[1]));
+  UniqueFd mine(ends[0]);
+  UniqueFd other(ends[1]);
+  JOEY_ASSIGN_OR_RETURN(UniqueFd file, MakeMemoryFile());
+  // Its size is fixed, so that no page behind the mapping can go away. Pages come with first use.
+  constexpr std::size_t kBytes = 2 * limits::kWorkerAreaBytes;
+  void* data = MAP_FAILED;
+  if (::ftruncate(file.get(), kBytes) == 0 &&
+      ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
+    data = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  }
+  if (data == MAP_FAILED) {
+    return ResourceExhausted(std::string("cannot share memory: ") + std::strerror(errno));
+  }
+  std::shared_ptr<char> area(static_cast<char*>(data),
+                             [](char* mapped) { ::munmap(mapped, kBytes); });
+  return Pair{WorkerChannel(std::move(mine), std::move(area)), std::move(other), std::move(file)};
 }
 
 void WorkerChannel::SetTimeout(std::chrono::milliseconds limit) {
@@ -157,10 +174,7 @@ Status WorkerChannel::Send(FrameKind kind, std::uint64_t id, std::string_view fi
             "send fewer rows per request"};
   }
   constexpr std::size_t kPartsMax = 64;
-  const bool in_file = bytes > limits::kWorkerInlineBytesMax || second.size() + 2 > kPartsMax;
-  Header header{kMagic,       static_cast<std::uint32_t>(kind),
-                id,           first.size(),
-                second_bytes, in_file ? kInFile : 0};
+  Header header{kMagic, static_cast<std::uint32_t>(kind), id, first.size(), second_bytes, 0};
   std::array<iovec, kPartsMax> parts;
   parts[0] = {&header, sizeof header};
   msghdr message{};
@@ -168,7 +182,17 @@ Status WorkerChannel::Send(FrameKind kind, std::uint64_t id, std::string_view fi
   message.msg_iovlen = 1;
   UniqueFd file;
   DescriptorMessage descriptor{};
-  if (in_file) {
+  if (bytes <= limits::kWorkerInlineBytesMax && second.size() + 2 <= kPartsMax) {
+    parts[message.msg_iovlen++] = {const_cast<char*>(first.data()), first.size()};
+    for (std::string_view part : second) {
+      parts[message.msg_iovlen++] = {const_cast<char*>(part.data()), part.size()};
+    }
+  } else if (bytes <= limits::kWorkerAreaBytes) {
+    header.flags = kInArea;
+    char* place = std::copy(first.begin(), first.end(), area_.get());
+    for (std::string_view part : second) place = std::copy(part.begin(), part.end(), place);
+  } else {
+    header.flags = kInFile;
     JOEY_ASSIGN_OR_RETURN(file, FillMemoryFile(first, second));
     message.msg_control = descriptor.bytes;
     message.msg_controllen = sizeof descriptor.bytes;
@@ -176,11 +200,6 @@ Status WorkerChannel::Send(FrameKind kind, std::uint64_t id, std::string_view fi
         .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
     int fd = file.get();
     std::memcpy(CMSG_DATA(&descriptor.header), &fd, sizeof fd);
-  } else {
-    parts[message.msg_iovlen++] = {const_cast<char*>(first.data()), first.size()};
-    for (std::string_view part : second) {
-      parts[message.msg_iovlen++] = {const_cast<char*>(part.data()), part.size()};
-    }
   }
   while (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) < 0) {
     if (errno != EINTR) return SocketError(errno);
@@ -196,21 +215,12 @@ Result<Frame> WorkerChannel::Receive() {
   msghdr message{};
   message.msg_iov = parts;
   message.msg_iovlen = 2;
+  message.msg_control = descriptor.bytes;
+  message.msg_controllen = CMSG_LEN(sizeof(int));  // no room for a second one
   ssize_t got = -1;
-  const auto receive = [&](int flags) {
-    message.msg_control = descriptor.bytes;
-    message.msg_controllen = CMSG_LEN(sizeof(int));  // no room for a second one
-    do {
-      got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC | flags);
-    } while (got < 0 && errno == EINTR);
-  };
-  if (spin_.count() > 0) {
-    const auto until = std::chrono::steady_clock::now() + spin_;
-    do {
-      receive(MSG_DONTWAIT);
-    } while (got < 0 && errno == EAGAIN && std::chrono::steady_clock::now() < until);
-  }
-  if (spin_.count() == 0 || (got < 0 && errno == EAGAIN)) receive(0);
+  do {
+    got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
   if (got == 0) return Gone();
   if (got < 0) return SocketError(errno);
   UniqueFd file = TakeDescriptor(message);
@@ -232,6 +242,9 @@ Result<Frame> WorkerChannel::Receive() {
   frame.id = header.id;
   if (header.flags == kInFile && file.valid() && inline_bytes == 0 && bytes > 0) {
     JOEY_ASSIGN_OR_RETURN(frame.owner, MapSealed(file.get(), bytes));
+  } else if (header.flags == kInArea && !file.valid() && inline_bytes == 0 &&
+             bytes <= limits::kWorkerAreaBytes) {
+    frame.owner = Copy(area_.get() + limits::kWorkerAreaBytes, bytes);
   } else if (header.flags == 0 && !file.valid() && inline_bytes == bytes) {
     frame.owner = Copy(buffer.data(), bytes);
   } else {

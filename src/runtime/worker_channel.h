@@ -1,5 +1,8 @@
-// Frames between the engine and one worker process: a pair of sockets that keeps message limits,
-// large payloads in sealed memory files that are handed over by descriptor.
+// Frames between the engine and one worker process: a pair of sockets that keep messages apart.
+//
+// Small payloads are in the message, larger ones in an area of memory that both share and that the
+// receiver copies from (fresh pages cost several times what a copy does), the largest in a sealed
+// memory file that the message hands over.
 //
 // The worker is foreign code. What it sends is copied out of its reach, or lies in a file that the
 // kernel lets nobody change any more, before it is looked at.
@@ -37,15 +40,12 @@ struct Frame {
 // The engine's end. Belongs to one thread at a time.
 class WorkerChannel {
  public:
-  // With the other end, for the worker.
-  static Result<std::pair<WorkerChannel, UniqueFd>> Make();
+  struct Pair;
+  static Result<Pair> Make();
 
   int fd() const { return socket_.get(); }
   // How long Send() and Receive() wait; forever until it is called.
   void SetTimeout(std::chrono::milliseconds limit);
-  // How long Receive() looks for an answer before it lets the kernel wake it: saves the wake-up
-  // where answers come at once, costs that much CPU where they do not.
-  void SetSpin(std::chrono::microseconds time) { spin_ = time; }
 
   // The parts of `second` are written one after the other. Errors: kUnavailable when the worker is
   // gone, kDeadlineExceeded, kPayloadTooLarge beyond limits::kWorkerFrameBytesMax.
@@ -56,10 +56,18 @@ class WorkerChannel {
   Result<Frame> Receive();
 
  private:
-  explicit WorkerChannel(UniqueFd socket) : socket_(std::move(socket)) {}
+  WorkerChannel(UniqueFd socket, std::shared_ptr<char> area)
+      : socket_(std::move(socket)), area_(std::move(area)) {}
 
   UniqueFd socket_;
-  std::chrono::microseconds spin_{0};
+  std::shared_ptr<char> area_;  // requests, then answers, of kWorkerAreaBytes each
+};
+
+// With what the worker gets: the other end and the area, as descriptors 3 and 4.
+struct WorkerChannel::Pair {
+  WorkerChannel channel;
+  UniqueFd socket;
+  UniqueFd area;
 };
 
 }  // namespace joey

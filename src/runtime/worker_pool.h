@@ -23,7 +23,6 @@ struct WorkerPoolOptions {
   std::vector<std::string> readable;  // files and directories beside the system's libraries
   std::int64_t memory_bytes = 0;      // of one process
   std::chrono::milliseconds timeout{};
-  std::chrono::microseconds spin{0};                 // see WorkerChannel
   std::string start_first, start_second;             // payload of the kStart frame
   std::function<void(std::string_view line)> print;  // called by one thread at a time
 };

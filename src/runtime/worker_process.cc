@@ -14,10 +14,7 @@
 namespace joey {
 
 Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerPoolOptions& options) {
-  auto made = WorkerChannel::Make();
-  if (!made.ok()) return made.status();
-  WorkerChannel channel = std::move(made->first);
-  UniqueFd other_end = std::move(made->second);
+  JOEY_ASSIGN_OR_RETURN(WorkerChannel::Pair ends, WorkerChannel::Make());
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) {
     return ResourceExhausted(std::string("cannot make a pipe: ") + std::strerror(errno));
@@ -28,16 +25,16 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerPoolOpti
   SandboxOptions sandbox;
   sandbox.arguments = options.arguments;
   sandbox.environment = options.environment;
-  sandbox.channel = other_end.get();
+  sandbox.descriptors = {ends.socket.get(), ends.area.get()};
   sandbox.output = write_end.get();
   sandbox.readable = options.readable;
   sandbox.memory_bytes = options.memory_bytes;
   sandbox.file_bytes = static_cast<std::int64_t>(limits::kWorkerFrameBytesMax);
   JOEY_ASSIGN_OR_RETURN(SandboxedProcess sandboxed, SpawnSandboxed(sandbox));
-  channel.SetTimeout(options.timeout);
-  channel.SetSpin(options.spin);
-  std::unique_ptr<WorkerProcess> worker(new WorkerProcess(
-      std::move(sandboxed), std::move(channel), LineReader(std::move(read_end), options.print)));
+  ends.channel.SetTimeout(options.timeout);
+  std::unique_ptr<WorkerProcess> worker(
+      new WorkerProcess(std::move(sandboxed), std::move(ends.channel),
+                        LineReader(std::move(read_end), options.print)));
   // It waits in the socket until the program reads it.
   Status sent =
       worker->channel_.Send(FrameKind::kStart, 0, options.start_first, {options.start_second});

@@ -11,17 +11,19 @@ START, RUN, READY, RESULT, ERROR = 1, 2, 3, 4, 5
 
 MAGIC = 0x314B574A
 HEADER = struct.Struct("=IIQQQQ")  # magic, kind, id, bytes of the first and second part, flags
-IN_FILE = 1
-INLINE_BYTES_MAX = 64 << 10
+IN_FILE, IN_AREA = 1, 2
+INLINE_BYTES_MAX = 8 << 10
 ERROR_BYTES_MAX = 32 << 10
-DESCRIPTOR = 3
+SOCKET, AREA = 3, 4  # descriptors
 SEALS = 1 | 2 | 4 | 8  # seal, shrink, grow, write
 _SPACE = socket.CMSG_LEN(4)
 
 
 class Channel:
-    def __init__(self, descriptor=DESCRIPTOR):
+    def __init__(self, descriptor=SOCKET, area=AREA):
         self._socket = socket.socket(fileno=descriptor)
+        self._area = mmap.mmap(area, 0)
+        self._area_bytes = len(self._area) // 2  # requests, then answers
         self._buffer = bytearray(HEADER.size + INLINE_BYTES_MAX)
         self._view = memoryview(self._buffer)
 
@@ -32,7 +34,9 @@ class Channel:
         if size < HEADER.size:
             return None
         _, kind, number, first, second, flags = HEADER.unpack_from(self._buffer)
-        if flags & IN_FILE:
+        if flags == IN_AREA:
+            payload = self._area[: first + second]
+        elif flags == IN_FILE:
             descriptor = array.array("i", extra[0][2])[0]
             payload = mmap.mmap(descriptor, first + second, mmap.MAP_PRIVATE, mmap.PROT_READ)
             os.close(descriptor)
@@ -42,9 +46,17 @@ class Channel:
 
     def send(self, kind, number, first, second=b""):
         first_bytes, second_bytes = len(first), len(second)
-        if first_bytes + second_bytes <= INLINE_BYTES_MAX:
+        total = first_bytes + second_bytes
+        if total <= INLINE_BYTES_MAX:
             header = HEADER.pack(MAGIC, kind, number, first_bytes, second_bytes, 0)
             self._socket.sendmsg((header, first, second))
+            return
+        if total <= self._area_bytes:
+            start = self._area_bytes
+            self._area[start : start + first_bytes] = first
+            start += first_bytes
+            self._area[start : start + second_bytes] = second
+            self._socket.send(HEADER.pack(MAGIC, kind, number, first_bytes, second_bytes, IN_AREA))
             return
         descriptor = os.memfd_create("joey-frame", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:

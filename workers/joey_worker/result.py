@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 
 from joey_worker.failure import StepError
-from joey_worker.values import column_of, fit_column
+from joey_worker.values import column_of, fit_column, is_direct
 
 FORMS = "a list of dicts, a DataFrame, an Arrow table, or a dict of columns"
 
@@ -17,9 +17,14 @@ class Results:
     def __init__(self, declared):
         self._declared = declared
         self._fields = [(field.name, field.type) for field in declared] if declared is not None else []
+        self._direct = bool(self._fields) and all(is_direct(type_) for _, type_ in self._fields)
 
     def make(self, result, rows):
         """A batch of `rows` rows. StepError says what does not fit."""
+        if self._direct and type(result) is list and len(result) == rows:
+            batch = self._quick(result)
+            if batch is not None:
+                return batch
         if isinstance(result, (str, bytes, bytearray)):
             result = _parsed(result)
         if isinstance(result, list):
@@ -38,6 +43,17 @@ class Results:
                 "return one row for each row of the data",
             )
         return batch
+
+    def _quick(self, records):
+        """Records that fit as they are; None for all others, which the long way explains or converts."""
+        try:
+            for record in records:
+                if len(record) != len(self._fields):
+                    return None
+            arrays = [pa.array([record[name] for record in records], type_) for name, type_ in self._fields]
+            return pa.RecordBatch.from_arrays(arrays, schema=self._declared)
+        except (pa.ArrowException, KeyError, TypeError, ValueError, OverflowError):
+            return None
 
     def _records(self, records, rows):
         if not records or not all(isinstance(record, dict) for record in records):

@@ -27,6 +27,11 @@ def depth(type_):
     return count
 
 
+def is_direct(type_):
+    """Whether pyarrow may make such an array itself: 1.5 it would cut down to a declared integer."""
+    return not pa.types.is_integer(leaf(type_))
+
+
 def plain(value):
     """Without numpy, pandas and pyarrow: lists and Python's own numbers and strings."""
     if isinstance(value, (np.ndarray, np.generic, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)):
@@ -75,21 +80,14 @@ def _misfit(what, type_, example, verb, detail=""):
     )
 
 
-def cast(array, type_):
-    """Numbers of another width or kind, where every value stays what it is; the precision of a declared
-    floating-point type is the declarer's choice."""
-    return array if array.type == type_ else array.cast(type_, safe=True)
-
-
 def column_of(values, type_, what):
     """An array of `type_` of one value for each row, or of what they are when that is None."""
     if type_ is None:
         return _inferred(values, what)
     try:
-        # Without a look at the values pyarrow would cut 1.5 down to a declared integer.
-        if not pa.types.is_integer(leaf(type_)):
+        if is_direct(type_):
             return pa.array(values, type_)
-        return cast(pa.array(values), type_)
+        return _checked_cast(pa.array(values), type_)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         pass
     shaped = [_shaped(plain(value), depth(type_)) for value in values]
@@ -103,10 +101,13 @@ def column_of(values, type_, what):
 
 
 def _checked_cast(array, type_):
-    """Arrow also casts between text and numbers, which nobody meant who declared a schema."""
+    """Numbers of another width or kind, where every value stays what it is; the precision of a declared
+    floating-point type is the declarer's choice. Arrow would also cast between text and numbers."""
+    if array.type == type_:
+        return array
     if _family(leaf(array.type)) != _family(leaf(type_)):
         raise TypeError(f"it is {array.type}")
-    return cast(array, type_)
+    return array.cast(type_, safe=True)
 
 
 def _family(type_):
