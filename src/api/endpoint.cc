@@ -5,35 +5,12 @@
 
 #include <exception>
 
+#include "base/json_depth.h"
 #include "base/limits.h"
 
 namespace joey::api {
 
 using nlohmann::json;
-
-namespace {
-
-// Printing JSON recurses, so depth is bounded before anything is built.
-bool DeeperThan(std::string_view text, std::size_t limit) {
-  std::size_t depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      if (c == '"') quoted = false;
-      continue;
-    }
-    if (c == '"') quoted = true;
-    if (c == '[' || c == '{') {
-      if (++depth > limit) return true;
-    }
-    if ((c == ']' || c == '}') && depth > 0) --depth;
-  }
-  return false;
-}
-
-}  // namespace
 
 Result<json> ParseBody(std::string_view body) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return json::object();

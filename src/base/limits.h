@@ -30,6 +30,11 @@ inline constexpr std::size_t kOipDimensionsMax = 8;              // of one OIP t
 // All requests of an engine together.
 inline constexpr std::int64_t kArrowUnpackedBytesMax = std::int64_t{2} << 30;
 
+// Validations
+inline constexpr std::size_t kExpressionBytesMax = 1 << 20;  // JSON of one validation
+inline constexpr std::size_t kExpressionDepthMax = 500;      // its nesting of brackets
+inline constexpr std::size_t kExpressionNodesMax = 1000;     // its operations
+
 // Control plane
 inline constexpr int kApiThreads = 8;                  // of joey serve, for requests of the API
 inline constexpr int kServeDrainSecondsMax = 30;       // for running requests when joey serve ends
