@@ -27,13 +27,16 @@ std::vector<std::string> Names(const std::vector<FieldSpec>& fields) {
 }
 
 FieldSpec FieldOf(const TensorSpec& spec) {
-  FieldSpec field{spec.name, spec.type, 1};
+  FieldSpec field{spec.name, spec.type, 1, static_cast<int>(spec.shape.size()) - 1};
   for (std::size_t i = 1; i < spec.shape.size(); ++i) {
     if (spec.shape[i] < 0) field.row_elements.reset();
     if (field.row_elements) *field.row_elements *= spec.shape[i];
   }
   // Without a batch dimension the whole tensor is one row's.
-  if (spec.shape.empty()) field.row_elements.reset();
+  if (spec.shape.empty()) {
+    field.row_elements.reset();
+    field.dimensions.reset();
+  }
   return field;
 }
 
@@ -67,7 +70,7 @@ std::vector<FieldSpec> FieldsOf(const std::shared_ptr<arrow::Schema>& schema) {
   std::vector<FieldSpec> out;
   if (schema == nullptr) return out;
   for (const auto& field : schema->fields()) {
-    out.push_back({field->name(), ElementOf(*field->type()), std::nullopt});
+    out.push_back({field->name(), ElementOf(*field->type()), std::nullopt, std::nullopt});
   }
   return out;
 }

@@ -19,6 +19,7 @@ struct FieldSpec {
   std::string name;
   std::optional<ElementType> type;
   std::optional<std::int64_t> row_elements;  // values of one row
+  std::optional<int> dimensions;             // lists around a value: 0 for a plain column
 };
 
 // Immutable; Run() may be called from several threads at once.
