@@ -10,6 +10,7 @@
 #include "control/machine.h"
 #include "control/model_rows.h"
 #include "control/names.h"
+#include "expression/check.h"
 #include "pipeline/plan.h"
 
 namespace joey::control {
@@ -207,9 +208,11 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
   if (!steps.ok()) {
     return steps.status().WithContext(fmt::format("the pipeline '{}'", pipeline.name));
   }
-  if (!steps->checks.empty()) {
-    return Status(Code::kUnimplemented, "checks (add_validations) cannot be deployed yet",
-                  "deploy the pipeline without them");
+  for (const std::string& text : steps->checks) {
+    Result<std::vector<Check>> checks = Check::Parse(text);
+    if (!checks.ok()) {
+      return checks.status().WithContext(fmt::format("the pipeline '{}'", pipeline.name));
+    }
   }
   JOEY_ASSIGN_OR_RETURN(ConfigsByVersion configs, LoadConfigs(connection, config_ids));
 

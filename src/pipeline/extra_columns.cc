@@ -56,6 +56,12 @@ void ExtraColumns::AddLastModels(const Choice& choice, const std::vector<std::st
   Add("metadata.last_model", column.Finish());
 }
 
+std::shared_ptr<arrow::Array> ExtraColumns::Find(std::string_view name) const {
+  const auto found = std::find(names_.begin(), names_.end(), name);
+  return found == names_.end() ? nullptr
+                               : columns_[static_cast<std::size_t>(found - names_.begin())];
+}
+
 std::shared_ptr<arrow::RecordBatch> ExtraColumns::Finish(std::int64_t rows) {
   if (columns_.empty()) return nullptr;
   thread_local SchemaCache schemas;

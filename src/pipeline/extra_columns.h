@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pipeline/step.h"
@@ -22,6 +23,9 @@ class ExtraColumns {
   void AddShadows(std::vector<ShadowOutput> shadows);
   // `metadata.last_model`, a text for each row.
   void AddLastModels(const Choice& choice, const std::vector<std::string>& texts);
+
+  // A column that was added, or null.
+  std::shared_ptr<arrow::Array> Find(std::string_view name) const;
 
   // Null when nothing was added.
   std::shared_ptr<arrow::RecordBatch> Finish(std::int64_t rows);

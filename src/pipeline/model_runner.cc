@@ -27,7 +27,7 @@ std::vector<std::string> Names(const std::vector<FieldSpec>& fields) {
 }
 
 FieldSpec FieldOf(const TensorSpec& spec) {
-  FieldSpec field{spec.name, spec.type, 1};
+  FieldSpec field{spec.name, spec.type, 1, std::nullopt};
   for (std::size_t i = 1; i < spec.shape.size(); ++i) {
     if (spec.shape[i] < 0) field.row_elements.reset();
     if (field.row_elements) *field.row_elements *= spec.shape[i];

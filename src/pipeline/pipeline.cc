@@ -75,6 +75,9 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Make(const DeploymentDocument& docum
     }
   }
   JOEY_RETURN_IF_ERROR(CheckJoins(pipeline->steps_));
+  JOEY_ASSIGN_OR_RETURN(
+      pipeline->checks_,
+      CheckRunner::Make(plan.checks, *pipeline->steps_.back(), document.check_column));
   pipeline->MakeHints();
   pipeline->MakeContexts(document);
   return pipeline;
@@ -121,6 +124,8 @@ Result<InferenceRecord> Pipeline::Execute(std::shared_ptr<arrow::RecordBatch> in
   record.elapsed_ns.reserve(steps_.size() + 1);
   record.elapsed_ns.push_back(parse_ns);
   std::vector<std::pair<const Step*, Choice>> choices;
+  std::vector<StepColumns> step_columns;
+  const bool keep_steps = checks_ != nullptr && checks_->needs_steps();
   ExtraColumns extra;
   Choice last;
   std::shared_ptr<arrow::RecordBatch> current = in;
@@ -128,6 +133,9 @@ Result<InferenceRecord> Pipeline::Execute(std::shared_ptr<arrow::RecordBatch> in
     auto start = std::chrono::steady_clock::now();
     JOEY_ASSIGN_OR_RETURN(StepResult result, step->Run(current, in));
     record.elapsed_ns.push_back(NanosSince(start));
+    if (keep_steps) {
+      step_columns.push_back({&step->models()[result.choice.model], current, result.out});
+    }
     current = std::move(result.out);
     if (!result.shadows.empty()) extra.AddShadows(std::move(result.shadows));
     last = std::move(result.choice);
@@ -135,6 +143,9 @@ Result<InferenceRecord> Pipeline::Execute(std::shared_ptr<arrow::RecordBatch> in
   }
   record.context = contexts_[last.model];
   if (!choices.empty()) current = WithModelSplit(current, choices);
+  if (checks_ != nullptr) {
+    JOEY_RETURN_IF_ERROR(checks_->Run({in, current, &extra, &step_columns}, extra));
+  }
   if (!last.by_row.empty()) {
     std::vector<std::string> texts;
     for (const auto& context : contexts_) texts.push_back(context->last_model);

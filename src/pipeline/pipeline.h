@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "data/json_records.h"
 #include "data/record.h"
+#include "pipeline/check_runner.h"
 #include "pipeline/deployment_document.h"
 #include "pipeline/shadow_step.h"
 #include "pipeline/step.h"
@@ -44,6 +45,7 @@ class Pipeline {
 
   std::vector<std::shared_ptr<const RecordContext>> contexts_;  // one per model of the last step
   std::vector<std::unique_ptr<Step>> steps_;
+  std::unique_ptr<CheckRunner> checks_;  // null: none
   std::vector<JsonColumnHint> hints_;
   std::vector<std::shared_ptr<ShadowCounts>> shadow_counts_;
   std::unique_ptr<ShadowPool> shadow_pool_;  // behind the steps: its threads end before them
