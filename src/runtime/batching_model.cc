@@ -150,12 +150,30 @@ Result<std::vector<Tensor>> BatchingModel::Run(std::span<const Tensor> inputs) c
   if (!batches() || !IsRowwise(inputs) || RowsOf(inputs) > limits::kBatchRowsMax) {
     return model_->Run(inputs);
   }
+  bool alone = false;
+  {
+    std::lock_guard lock(mutex_);
+    alone = free_slots_ > 0;
+    if (alone) --free_slots_;
+  }
+  return alone ? RunAlone(inputs) : RunInLine(inputs);
+}
+
+Result<std::vector<Tensor>> BatchingModel::RunAlone(std::span<const Tensor> inputs) const {
+  struct Slot {
+    const BatchingModel& owner;
+    ~Slot() { owner.FreeSlot(); }
+  } slot{*this};
+  return model_->Run(inputs);
+}
+
+Result<std::vector<Tensor>> BatchingModel::RunInLine(std::span<const Tensor> inputs) const {
   Waiter me;
   me.inputs = inputs;
   Group group;
   {
     std::unique_lock lock(mutex_);
-    if (free_slots_ > 0) {
+    if (free_slots_ > 0) {  // since it was looked at
       --free_slots_;
       group = {&me};
     } else {
@@ -166,8 +184,7 @@ Result<std::vector<Tensor>> BatchingModel::Run(std::span<const Tensor> inputs) c
     }
   }
   RunGroup(group);
-  // The others may return, and their waiters end, as soon as they are done: not before the slot
-  // is free and this thread has let go of them.
+  // The slot is free before the others are done: their waiters end as soon as they are.
   FreeSlot();
   {
     std::lock_guard lock(mutex_);
@@ -229,7 +246,6 @@ void BatchingModel::RunGroup(const Group& group) const {
 
 void BatchingModel::RunOneByOne(const Group& group) const {
   for (Waiter* waiter : group) {
-    counts_.runs.fetch_add(1, std::memory_order_relaxed);
     waiter->result = model_->Run(waiter->inputs);
   }
 }
@@ -243,7 +259,6 @@ bool BatchingModel::RunTogether(const Group& group) const {
   }
   std::vector<Tensor> joined;
   for (std::size_t i = 0; i < parts[0].size(); ++i) joined.push_back(Joined(parts, i, rows));
-  counts_.runs.fetch_add(1, std::memory_order_relaxed);
   Result<std::vector<Tensor>> together = model_->Run(joined);
   const bool rowwise =
       together.ok() && std::all_of(together->begin(), together->end(), [&](const Tensor& tensor) {

@@ -12,9 +12,8 @@
 
 namespace joey {
 
-// Runs of the inner model, for metrics.
+// For metrics.
 struct BatchCounts {
-  std::atomic<std::uint64_t> runs = 0;
   std::atomic<std::uint64_t> batched_requests = 0;  // that shared a run with another
   std::atomic<std::uint64_t> split_again = 0;       // batches that failed and were run one by one
 };
@@ -47,6 +46,8 @@ class BatchingModel : public Model {
   struct Waiter;
   using Group = std::vector<Waiter*>;
 
+  Result<std::vector<Tensor>> RunAlone(std::span<const Tensor> inputs) const;
+  Result<std::vector<Tensor>> RunInLine(std::span<const Tensor> inputs) const;
   Group TakeGroup() const;  // with mutex_ held; the front and what fits with it
   void RunGroup(const Group& group) const;
   void RunOneByOne(const Group& group) const;
