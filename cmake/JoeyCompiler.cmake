@@ -21,9 +21,17 @@ endif()
 add_library(joey_options INTERFACE)
 target_compile_options(joey_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
                        -Wno-missing-field-initializers -Werror)
-# GCC 12 reports these inside inlined coroutine frames and Boost code where nothing is wrong.
-target_compile_options(joey_options INTERFACE -Wno-error=maybe-uninitialized -Wno-error=array-bounds
-                                              -Wno-error=stringop-overflow)
+if(JOEY_FUZZ)
+  # Coverage for libFuzzer in everything that a target reaches.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports these inside inlined coroutine frames and Boost code where nothing is wrong.
+  target_compile_options(joey_options INTERFACE -Wno-error=maybe-uninitialized -Wno-error=array-bounds
+                                                -Wno-error=stringop-overflow)
+else()
+  target_compile_options(joey_options INTERFACE -Wno-error)
+endif()
 target_compile_definitions(joey_options INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_DATE_TIME)
 if(JOEY_SANITIZE)
   add_compile_options(-fsanitize=${JOEY_SANITIZE} -fno-omit-frame-pointer)
