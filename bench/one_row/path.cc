@@ -25,7 +25,7 @@ Path::Path(std::string_view pipeline_name, std::string body)
     : body_(std::move(body)),
       received_(HeadOf(pipeline_name, body_.size())),
       metrics_(std::string(pipeline_name)),
-      loader_(1) {}
+      loader_(1, {}) {}
 
 Result<std::unique_ptr<Path>> Path::Make(std::string_view deployment, std::string body,
                                          const std::string& spool) {

@@ -58,22 +58,22 @@ std::string_view ConversionHint(std::string_view framework) {
 std::span<const std::string_view> Frameworks() { return kFrameworks; }
 
 std::string_view RuntimeOf(std::string_view framework) {
-  return framework == "tensorflow" ? "tensorflow" : "onnx";
+  return framework == "tensorflow" || framework == "python" ? framework : "onnx";
 }
 
 Status CheckFramework(std::string_view framework) {
-  if (framework == "onnx" || framework == "tensorflow") return {};
+  if (framework == "onnx" || framework == "tensorflow" || framework == "python") return {};
   if (std::find(std::begin(kFrameworks), std::end(kFrameworks), framework) !=
       std::end(kFrameworks)) {
     return {Code::kUnimplemented,
             "models of the framework '" + std::string(framework) +
-                "' are not supported yet, only 'onnx' and 'tensorflow' are",
+                "' are not supported yet, only 'onnx', 'tensorflow' and 'python' are",
             std::string(ConversionHint(framework))};
   }
   const std::string near = DidYouMean(
       framework, std::vector<std::string>(std::begin(kFrameworks), std::end(kFrameworks)));
   return InvalidArgument("there is no framework " + Quoted(framework),
-                         near.empty() ? "use 'onnx' or 'tensorflow'" : near);
+                         near.empty() ? "use 'onnx', 'tensorflow' or 'python'" : near);
 }
 
 }  // namespace joey::control

@@ -1,6 +1,7 @@
 #include "control/models.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <unordered_set>
@@ -55,18 +56,36 @@ Status CheckSchema(std::string_view key, const std::optional<std::string>& schem
                          "send the base64 of pyarrow.Schema.serialize()");
 }
 
+// Only what can be seen without running it; an engine says what is wrong inside.
+Status InspectPython(std::string_view text) {
+  if (!simdjson::validate_utf8(text.data(), text.size())) {
+    return InvalidArgument("the file is no Python script: it is not UTF-8 text",
+                           "upload one .py file");
+  }
+  if (text.find("wallaroo_json") == std::string_view::npos) {
+    return InvalidArgument("the script has no function wallaroo_json(data)",
+                           "define it: it gets the step's columns and returns the next ones");
+  }
+  return {};
+}
+
 Result<ModelSignature> InspectFile(std::string_view framework, const std::string& path) {
   if (framework == "tensorflow") {
     JOEY_ASSIGN_OR_RETURN(const SavedModel model, InspectSavedModelZip(path));
     return model.Signature();
   }
   JOEY_ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(path));
+  if (framework == "python") {
+    JOEY_RETURN_IF_ERROR(InspectPython(mapped.bytes()));
+    return ModelSignature();
+  }
   return InspectOnnx(mapped.bytes());
 }
 
 Status CheckTensorFields(const ModelVersion& version, const std::vector<std::string>& fields) {
   const std::vector<ModelField>& inputs = version.signature.inputs;
-  if (fields.size() != inputs.size()) {
+  // The inputs of a Python step are those of its schema, which an engine compares.
+  if (version.framework != "python" && fields.size() != inputs.size()) {
     std::string names;
     for (const ModelField& input : inputs) names += (names.empty() ? "" : ", ") + input.name;
     return InvalidArgument(

@@ -1,7 +1,10 @@
 #include "engine/model_loader.h"
 
+#include <spdlog/spdlog.h>
+
 #include "base/files.h"
 #include "base/sha256.h"
+#include "runtime/python_model.h"
 #include "runtime/tensorflow_plugin.h"
 
 namespace joey::engine {
@@ -26,8 +29,12 @@ Result<LoadedModel> ModelLoader::Load(const ModelEntry& entry) {
     loaded.tensors = Batched(entry.reference.name, std::move(*model));
     return loaded;
   }
+  if (entry.runtime == "python") {
+    JOEY_ASSIGN_OR_RETURN(loaded.tables, LoadPython(entry));
+    return loaded;
+  }
   return Status(Code::kUnimplemented, name + " needs the runtime '" + entry.runtime + "'",
-                "this engine runs onnx and tensorflow models");
+                "this engine runs onnx, tensorflow and python models");
 }
 
 std::shared_ptr<const Model> ModelLoader::Batched(const std::string& name,
@@ -56,6 +63,20 @@ Result<std::shared_ptr<const Model>> ModelLoader::LoadTensorFlow(const std::stri
   JOEY_ASSIGN_OR_RETURN(std::unique_ptr<Model> model,
                         tensorflow_->Load(zip_path, scratch_directory_));
   return std::shared_ptr<const Model>(std::move(model));
+}
+
+Result<std::shared_ptr<const TableModel>> ModelLoader::LoadPython(const ModelEntry& entry) const {
+  PythonModelOptions options;
+  options.name = entry.reference.name;
+  options.script_path = entry.path;
+  options.input_schema = entry.input_schema;
+  options.output_schema = entry.output_schema;
+  options.processes = threads_;
+  options.print = [name = entry.reference.name](std::string_view line) {
+    spdlog::info("[{}] {}", name, line);
+  };
+  JOEY_ASSIGN_OR_RETURN(std::unique_ptr<TableModel> model, LoadPythonModel(std::move(options)));
+  return std::shared_ptr<const TableModel>(std::move(model));
 }
 
 }  // namespace joey::engine

@@ -37,6 +37,7 @@ class ModelLoader {
   std::shared_ptr<const Model> Batched(const std::string& name, std::shared_ptr<const Model> model);
   Result<std::shared_ptr<const Model>> LoadOnnx(std::string_view bytes);
   Result<std::shared_ptr<const Model>> LoadTensorFlow(const std::string& zip_path);
+  Result<std::shared_ptr<const TableModel>> LoadPython(const ModelEntry& entry) const;
 
   const int threads_;
   const std::string scratch_directory_;

@@ -106,7 +106,8 @@ std::shared_ptr<arrow::Array> FailuresOf(
   }
   const auto texts = static_cast<std::int64_t>(text_ends.size()) - 1;
   return std::make_shared<arrow::ListArray>(
-      ListOf(arrow::utf8(), ListFlavor::kItem), rows, arrow::Buffer::FromVector(std::move(row_ends)),
+      ListOf(arrow::utf8(), ListFlavor::kItem), rows,
+      arrow::Buffer::FromVector(std::move(row_ends)),
       std::make_shared<arrow::StringArray>(texts, arrow::Buffer::FromVector(std::move(text_ends)),
                                            arrow::Buffer::FromString(std::move(characters))));
 }
@@ -157,9 +158,9 @@ Status CheckRunner::CheckOutputs(const Check& check, const Step& last) const {
     }
     for (const std::string& column : check.columns()) {
       if (!column.starts_with("out.") || column == "out._model_split") continue;
-      const bool known = std::any_of(
-          model.outputs().begin(), model.outputs().end(),
-          [&](const FieldSpec& output) { return column.substr(4) == output.name; });
+      const bool known =
+          std::any_of(model.outputs().begin(), model.outputs().end(),
+                      [&](const FieldSpec& output) { return column.substr(4) == output.name; });
       if (known) continue;
       std::vector<std::string> names;
       for (const FieldSpec& output : model.outputs()) names.push_back("out." + output.name);
@@ -183,15 +184,14 @@ Result<std::shared_ptr<arrow::BooleanArray>> CheckRunner::Evaluate(const Check& 
     if (name.starts_with("out_") && columns.extra->Find(name) == nullptr) return AllFalse(rows);
     // Nor does a model that a split did not choose.
     const auto column = check.legacy() ? ParseModelColumn(name) : std::nullopt;
-    if (column && std::none_of(columns.steps->begin(), columns.steps->end(),
-                               [&](const StepColumns& step) {
-                                 return step.model->reference().name == column->model;
-                               })) {
+    if (column &&
+        std::none_of(columns.steps->begin(), columns.steps->end(), [&](const StepColumns& step) {
+          return step.model->reference().name == column->model;
+        })) {
       return AllFalse(rows);
     }
   }
-  auto verdict = check.Evaluate(
-      [&](std::string_view name) { return Find(columns, name); }, rows);
+  auto verdict = check.Evaluate([&](std::string_view name) { return Find(columns, name); }, rows);
   if (!verdict.ok()) return verdict.status().WithContext("the check '" + check.name() + "'");
   return verdict;
 }

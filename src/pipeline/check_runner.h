@@ -40,8 +40,8 @@ class CheckRunner {
 
   bool needs_steps() const { return !legacy_.empty(); }
 
-  // Adds `anomaly.count` and `anomaly.<name>`, or `check_failures`. kInvalidArgument: a check cannot
-  // be evaluated on this request's columns.
+  // Adds `anomaly.count` and `anomaly.<name>`, or `check_failures`. kInvalidArgument: a check
+  // cannot be evaluated on this request's columns.
   Status Run(const CheckedColumns& columns, ExtraColumns& extra) const;
 
  private:
@@ -51,9 +51,9 @@ class CheckRunner {
                                                         const CheckedColumns& columns,
                                                         std::int64_t rows) const;
 
-  std::vector<Check> anomalies_;             // by name
-  std::vector<std::string> anomaly_names_;   // "anomaly.<name>", in the order of anomalies_
-  std::vector<Check> legacy_;                // in the order they were added
+  std::vector<Check> anomalies_;            // by name
+  std::vector<std::string> anomaly_names_;  // "anomaly.<name>", in the order of anomalies_
+  std::vector<Check> legacy_;               // in the order they were added
   bool check_failures_ = false;
 };
 

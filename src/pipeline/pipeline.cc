@@ -75,9 +75,8 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Make(const DeploymentDocument& docum
     }
   }
   JOEY_RETURN_IF_ERROR(CheckJoins(pipeline->steps_));
-  JOEY_ASSIGN_OR_RETURN(
-      pipeline->checks_,
-      CheckRunner::Make(plan.checks, *pipeline->steps_.back(), document.check_column));
+  JOEY_ASSIGN_OR_RETURN(pipeline->checks_, CheckRunner::Make(plan.checks, *pipeline->steps_.back(),
+                                                             document.check_column));
   pipeline->MakeHints();
   pipeline->MakeContexts(document);
   return pipeline;
