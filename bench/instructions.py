@@ -1,4 +1,4 @@
-"""Instructions, allocations and copies of a one-row request: counted, not timed (docs/performance.md).
+"""Instructions, allocations and copies of a request with one row: counted, not timed (docs/performance.md).
 
 `--write` records what was counted in tests/instruction_budget.json, which tests/test_instructions.py holds
 later builds to.
@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 import harness  # noqa: E402
 import models  # noqa: E402
 import numpy as np  # noqa: E402
+import pipeline_models  # noqa: E402
 
 BUDGET = ROOT / "tests/instruction_budget.json"
 WIDTH = 29
@@ -42,20 +43,40 @@ def program(name="joey_one_row"):
 
 
 class Work:
-    """One row of 29 floats, as `make bench` sends it, and a deployment of the small network."""
+    """A deployment of some models in a row, and a request of one row of random numbers for it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, steps, column="tensor", shape=(WIDTH,)):
         self.folder = pathlib.Path(folder)
-        row = np.random.default_rng(7).normal(size=WIDTH).astype(np.float32)
+        row = np.random.default_rng(7).normal(size=shape).astype(np.float32)
         self.body = self.folder / "body.json"
-        self.body.write_text(json.dumps([{"tensor": row.tolist()}], separators=(",", ":")))
-        engine = harness.Engine(self.folder, [models.mlp(WIDTH)], ["tensor"], name="bench")
+        self.body.write_text(json.dumps([{column: row.tolist()}], separators=(",", ":")))
+        engine = harness.Engine(self.folder, steps, [column], name="bench")
         self.deployment = self.folder / "deployment.json"
         self.deployment.write_text(json.dumps(engine.document))
 
     def command(self, name, requests):
         spool = tempfile.mkdtemp(dir=self.folder)
         return [program(name), self.deployment, self.body, spool, str(requests)]
+
+
+def network(folder):
+    """What `make bench` sends to all servers: 29 floats, a small network."""
+    return Work(folder, [models.mlp(WIDTH)])
+
+
+def trees(folder):
+    return Work(folder, [pipeline_models.trees()])
+
+
+def chain(folder):
+    return Work(folder, [models.scale(0.5, WIDTH, output="scaled"), models.mlp(WIDTH, name="scaled")])
+
+
+def image(folder):
+    return Work(folder, [pipeline_models.image_classifier()], "image", (3, 224, 224))
+
+
+WORKS = {"network": network, "trees": trees, "chain": chain, "image": image}
 
 
 def _run(command):
@@ -71,7 +92,7 @@ def memory(work, requests=REQUESTS):
 
 
 def profile(work, requests=REQUESTS, out=None):
-    """Runs the requests under callgrind; the path of its file. The start and a warm-up are left out."""
+    """Runs the requests under callgrind; the path of its file. Start and warm-up are left out."""
     out = out or work.folder / "callgrind.out"
     callgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--dump-line=no"]
     callgrind += ["--compress-strings=no", "--compress-pos=no", f"--callgrind-out-file={out}"]
@@ -157,7 +178,7 @@ def tables(costs, memory_report, top):
     total = measured["instructions"]["total"]
     body = memory_report["body_bytes"]
     lines = [
-        f"One row: a body of {body} bytes, an answer of {memory_report['answer_bytes']}.",
+        f"A body of {body} bytes, an answer of {memory_report['answer_bytes']}.",
         "",
         "| part | instructions | share | allocations | bytes allocated | copies | bytes copied |",
         "|---|---|---|---|---|---|---|",
@@ -189,14 +210,18 @@ def tables(costs, memory_report, top):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--work", choices=WORKS, default="network", help="which pipeline")
+    parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--write", action="store_true", help="record the figures as the new budget")
     parser.add_argument("--top", type=int, default=20, help="functions to show")
     parser.add_argument("--keep", type=pathlib.Path, help="where to leave callgrind's file (for kcachegrind)")
     arguments = parser.parse_args()
+    if arguments.write and (arguments.work != "network" or arguments.requests != REQUESTS):
+        parser.error("the budget is that of the small network")
     with tempfile.TemporaryDirectory(prefix="joey-instructions-") as folder:
-        work = Work(folder)
-        costs = Costs(profile(work, out=arguments.keep))
-        report = memory(work)
+        work = WORKS[arguments.work](folder)
+        costs = Costs(profile(work, arguments.requests, arguments.keep), arguments.requests)
+        report = memory(work, arguments.requests)
     print(tables(costs, report, arguments.top))
     if arguments.write:
         BUDGET.write_text(json.dumps(figures(costs, report), indent=1) + "\n")

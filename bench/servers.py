@@ -1,4 +1,4 @@
-"""The servers of the comparison, each with the same model, and what to send them."""
+"""What all servers of the comparison have in common: the same model, rows and requests."""
 
 import contextlib
 import dataclasses
@@ -7,17 +7,16 @@ import http.client
 import json
 import os
 import pathlib
-import shutil
 import socket
 import subprocess
 import sys
 import time
 
-import harness
 import numpy as np
+import onnxruntime
 import procs
 import pyarrow as pa
-from harness import ARROW, RECORDS, ROOT, Api, Joey
+from harness import ARROW, RECORDS, ROOT
 
 CACHE = pathlib.Path(
     os.environ.get("JOEY_CACHE")
@@ -60,6 +59,12 @@ def environment_of(name):
         subprocess.run([*install, "-r", requirements], check=True)
         mark.write_text(stamp)
     return folder / "bin/python"
+
+
+def session_of(model, threads=1):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def free_port():
@@ -134,7 +139,12 @@ class Server:
         return np.asarray(rows, np.float32)
 
     def pids(self):
+        """Whose CPU time counts."""
         return procs.tree(self.process.pid)
+
+    def serving_pids(self):
+        """Whose memory counts."""
+        return self.pids()
 
     def stop(self):
         if self.process is not None and self.process.poll() is None:
@@ -147,141 +157,3 @@ class Server:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
             )
-
-
-class Engine(Server):
-    """`joey engine` by itself, without logs."""
-
-    name = "joey engine, no logs"
-    path = "/pipelines/bench"
-
-    def large(self):
-        large = super().large()
-        for kind in list(large):
-            request = large[kind]
-            path = f"{request.path}?dataset[]=out"
-            large[f"{kind}, outputs only"] = Request(path, request.body, request.headers)
-        return large
-
-    def start(self):
-        folder = self.work.folder
-        model = self.work.model
-        self.engine = harness.Engine(folder, [model], ["tensor"], float(CPUS), name="bench").start()
-        self.process = self.engine.process
-        self.port = self.engine.port
-
-
-class Gateway(Engine):
-    """`joey serve`: the whole way, with every row in the log."""
-
-    name = "joey gateway, logs on"
-
-    def start(self):
-        self.joey = Joey(self.work.folder / "data").start()
-        self.process = self.joey.process
-        self.api = Api(self.joey.url)
-        model = self.work.model.read_bytes()
-        deployment = self.api.deploy("bench", model, cpus=CPUS, memory="2Gi", tensor_fields=["tensor"])
-        self.path = deployment.path
-        self.port = self.joey.port
-
-    def stop(self):
-        self.api.close()
-        self.joey.close()
-
-
-class LoggingEngine(Engine):
-    """The engine of that deployment, asked directly."""
-
-    name = "joey engine, logs on"
-
-    def __init__(self, work, gateway):
-        super().__init__(work)
-        self.gateway = gateway
-
-    def start(self):
-        (pid,) = self.gateway.joey.engines()
-        arguments = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-        ready = pathlib.Path(arguments[arguments.index("--ready-file") + 1])
-        self.port = int(ready.read_text().rpartition(":")[2])
-        self.process = self.gateway.process
-
-    def stop(self):
-        """Ended with the gateway."""
-
-
-class HandWritten(Server):
-    name = "FastAPI + uvicorn, by hand"
-    path = "/infer"
-
-    def start(self):
-        self.port = free_port()
-        script = ROOT / "bench/fastapi_server.py"
-        self._spawn([environment_of("fastapi"), script, self.work.model, str(self.port)])
-        wait_for(self.port, "/docs", self.process, self.log)
-
-
-class Triton(Server):
-    """tritonserver of the nvidia-pytriton wheel with its Python backend, OIP v2; no inputs echoed."""
-
-    name = "Triton, Python backend"
-    path = "/v2/models/bench/infer"
-    json_type = json_accept = "application/json"
-    echoes_inputs = False
-
-    def start(self):
-        python = environment_of("triton")
-        lib = next((python.parent.parent / "lib").glob("python3*/site-packages"))
-        package = lib / "pytriton/tritonserver"
-        version = lib.parent.name.removeprefix("python")
-        # Triton looks for the stub beside the backend; the wheel keeps one for each Python apart.
-        backends = self.work.folder / "backends"
-        shutil.copytree(package / "backends/python", backends / "python")
-        stub = package / "python_backend_stubs" / version / "triton_python_backend_stub"
-        (backends / "python" / stub.name).symlink_to(stub)
-        self.port = free_port()
-        environment = dict(os.environ, BENCH_MODEL=str(self.work.model), BENCH_PACKAGES=str(lib))
-        self._spawn(
-            [
-                package / "bin/tritonserver",
-                f"--model-repository={ROOT / 'bench/triton'}",
-                f"--backend-directory={backends}",
-                f"--http-port={self.port}",
-                "--http-address=127.0.0.1",
-                "--allow-grpc=0",
-                "--allow-metrics=0",
-                "--log-info=0",
-            ],
-            environment,
-        )
-        wait_for(self.port, "/v2/models/bench/ready", self.process, self.log)
-
-    def _document(self, rows, **data):
-        tensor = {"name": "tensor", "shape": list(rows.shape), "datatype": "FP32"}
-        return {"inputs": [tensor | data]}
-
-    def one_row_body(self):
-        rows = self.work.rows[:1]
-        return json.dumps(self._document(rows, data=rows.ravel().tolist())).encode()
-
-    def large(self):
-        rows = self.work.rows
-        document = self._document(rows, data=rows.ravel().tolist())
-        text = json.dumps(document, separators=(",", ":")).encode()
-        binary_document = self._document(rows, parameters={"binary_data_size": rows.nbytes})
-        binary_document["parameters"] = {"binary_data_output": True}
-        head = json.dumps(binary_document).encode()
-        headers = {
-            "Content-Type": "application/octet-stream",
-            "Inference-Header-Content-Length": str(len(head)),
-        }
-        return {
-            "json": Request(self.path, text, {"Content-Type": "application/json"}),
-            "arrow": Request(self.path, head + rows.tobytes(), headers),
-        }
-
-    def outputs(self, kind, body, headers):
-        if kind == "json":
-            return np.float32(json.loads(body)["outputs"][0]["data"]).reshape(-1, 1)
-        head = int(headers["Inference-Header-Content-Length"])
-        return np.frombuffer(body[head:], np.float32).reshape(-1, 1)

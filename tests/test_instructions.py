@@ -18,7 +18,7 @@ def work(tmp_path_factory):
     if cache.exists() and "CMAKE_BUILD_TYPE:STRING=Release" not in cache.read_text():
         pytest.skip("instructions are counted in a release build")
     assert instructions.program().exists(), f"{instructions.program()} is missing: run `make build`"
-    return instructions.Work(tmp_path_factory.mktemp("instructions"))
+    return instructions.network(tmp_path_factory.mktemp("instructions"))
 
 
 def test_budget_of_one_row(work):

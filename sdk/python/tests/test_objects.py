@@ -725,6 +725,18 @@ def test_logs_with_dates(joey: Joey, pipeline: Any) -> None:
 def test_failed_rows_have_a_topic_of_their_own(joey: Joey, pipeline: Any) -> None:
     joey.answers["/v1/logs/topic/topic-1-failures/records"] = log_page([1])
     assert len(pipeline.logs(valid=False)) == 1
+    # It is read once the log holds the inferences before it.
+    joey.answers[INFER] = [{"time": 50, "out.y": 1}]
+    pipeline.infer(pd.DataFrame({"x": [1]}))
+    pages = iter([log_page([40]), log_page([50])])
+    joey.answers[RECORDS] = lambda request: next(pages)
+    joey.server.requests.clear()
+    assert len(pipeline.logs(valid=False)) == 1
+    assert [path.partition("/records")[0][-10:] for path in joey.calls] == [
+        "ic/topic-1",
+        "ic/topic-1",
+        "1-failures",
+    ]
 
 
 def test_logs_wait_for_the_inferences_before_them(

@@ -270,6 +270,7 @@ def test_count_is_reserved(pipeline: Pipeline) -> None:
         ({"a": True}, "polars"),
         ({"a": "out.y > 1"}, "polars"),
         ({"a b": pl.col("x")}, "variable"),
+        ({"a": (pl.col("out.y") > 1) & (pl.col("y") < 2)}, "'out.y'"),
         ({"a": A.outputs[0][0] < 1}, "add_validation('a'"),
         ({"a": pl.col("out.y").map_elements(str.upper, pl.String)}, "Python"),
     ],

@@ -135,13 +135,14 @@ class Recent:
 
 
 def fetch_with(
-    client: Client, topic: str, request: Request, recent: Recent
+    client: Client, topic: str, request: Request, recent: Recent, failures: bool = False
 ) -> tuple[pa.Table, str]:
-    """One page of a topic, as soon as the topic holds the inferences of `recent`."""
+    """One page of a topic, or of its failures, as soon as it holds the inferences of `recent`."""
+    view = topic + "-failures" if failures else topic
     awaited = recent.awaited()
     if awaited is None or not _asks_for(request, awaited.since_ms):
-        return fetch(client, topic, request)
-    if request.start is None and (request.limit or LIMIT_DEFAULT) >= awaited.rows:
+        return fetch(client, view, request)
+    if not failures and request.start is None and (request.limit or LIMIT_DEFAULT) >= awaited.rows:
         table, status = fetch(client, topic, request)
         if _holds(table, status, awaited):
             recent.arrived()
@@ -157,7 +158,7 @@ def fetch_with(
         time.sleep(pause)
         pause = min(pause * 2, _LOOK_SECONDS_MAX)
     recent.arrived()
-    return fetch(client, topic, request)
+    return fetch(client, view, request)
 
 
 def _holds(newest_first: pa.Table, status: str, awaited: Awaited) -> bool:

@@ -39,6 +39,7 @@ def polars_texts(expressions: Mapping[str, Any]) -> list[str]:
                 f"Validation {name!r} is a polars expression, not {type(expression).__name__}",
                 example,
             )
+        _check_columns(name, expression)
         text = _serialized(name, expression)
         if name == _RESERVED:
             warnings.warn(
@@ -114,6 +115,16 @@ def _name(text: str) -> Optional[str]:
     if "Alias" in document:
         return str(document["Alias"][1])
     return next(iter(document.get("values") or {}), None)
+
+
+def _check_columns(name: str, expression: Any) -> None:
+    """Refuse columns that an inference never has."""
+    for column in getattr(expression.meta, "root_names", list)():
+        if not column.startswith(("in.", "out.", "out_")):
+            raise InvalidRequestError(
+                f"The validation {name!r} looks at a column {column!r}, which no inference has",
+                f"Columns are inputs and outputs: 'in.{column}' or 'out.{column}'",
+            )
 
 
 def _serialized(name: str, expression: Any) -> str:

@@ -445,10 +445,9 @@ class Pipeline(PipelineSteps):
         if self._topic is None:
             answer = self._client._post("/v1/api/plateau/get_topic_name", pipeline_pk_id=self.id())
             self._topic = str(answer["topic_name"])
-        if valid is False:
-            table, status = _logs.fetch(self._client, self._topic + "-failures", request)
-        else:
-            table, status = _logs.fetch_with(self._client, self._topic, request, self._recent)
+        table, status = _logs.fetch_with(
+            self._client, self._topic, request, self._recent, failures=valid is False
+        )
         return _logs.finish(table, status, request, bool(arrow))
 
     # Displays
