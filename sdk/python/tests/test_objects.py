@@ -764,6 +764,21 @@ def test_logs_wait_for_the_inferences_before_them(
     assert len(joey.calls) == 1
 
 
+def test_logs_with_dates_wait_for_inferences_between_them(joey: Joey, pipeline: Any) -> None:
+    for time_ms in (1_000, 9_000):
+        joey.answers[INFER] = [{"time": time_ms, "out.y": 1}]
+        pipeline.infer(pd.DataFrame({"x": [1]}))
+    pages = iter([log_page([1_000]), log_page([9_000, 1_000]), log_page([9_000])])
+    joey.answers[RECORDS] = lambda request: next(pages)
+
+    def moment(seconds: float) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+
+    # The first inference is older than what is asked for, the second is not.
+    found = pipeline.logs(start_datetime=moment(8), end_datetime=moment(10))
+    assert found["time"].astype("int64").tolist() == [9_000]
+
+
 def test_what_logs_wait_for() -> None:
     from wallaroo import _logs
 
@@ -772,9 +787,9 @@ def test_what_logs_wait_for() -> None:
     recent.add(10, 1500)
     recent.add(20, 400)
     recent.add(15, 300)
-    assert recent.awaited() == (15, 700)
+    assert recent.awaited() == (15, 20, 700)
     recent.add(30, 10000)
-    assert recent.awaited() == (30, 10000)
+    assert recent.awaited() == (30, 30, 10000)
     recent.arrived()
     assert recent.awaited() is None
 

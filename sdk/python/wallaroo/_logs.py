@@ -95,9 +95,10 @@ def fetch(client: Client, topic: str, request: Request) -> tuple[pa.Table, str]:
 
 
 class Awaited(NamedTuple):
-    """Rows that a log must hold: all of them are of `since_ms` or later."""
+    """Rows that a log must hold: all of them are of `since_ms` to `until_ms`."""
 
     since_ms: int
+    until_ms: int
     rows: int
 
 
@@ -122,12 +123,13 @@ class Recent:
         if not recent:
             return None
         recent.sort(reverse=True)
-        since_ms, rows = recent[0]
+        until_ms, rows = recent[0]
+        since_ms = until_ms
         for time_ms, more in recent[1:]:
             if rows + more > _ROWS_COUNTED_MAX:
                 break
             since_ms, rows = time_ms, rows + more
-        return Awaited(since_ms, rows)
+        return Awaited(since_ms, until_ms, rows)
 
     def arrived(self) -> None:
         """Everything added so far is in the log."""
@@ -140,7 +142,7 @@ def fetch_with(
     """One page of a topic, or of its failures, as soon as it holds the inferences of `recent`."""
     view = topic + "-failures" if failures else topic
     awaited = recent.awaited()
-    if awaited is None or not _asks_for(request, awaited.since_ms):
+    if awaited is None or not _asks_for(request, awaited):
         return fetch(client, view, request)
     if not failures and request.start is None and (request.limit or LIMIT_DEFAULT) >= awaited.rows:
         table, status = fetch(client, topic, request)
@@ -216,11 +218,13 @@ def _warn(table: pa.Table, status: str, request: Request) -> None:
             )
 
 
-def _asks_for(request: Request, moment_ms: int) -> bool:
+def _asks_for(request: Request, awaited: Awaited) -> bool:
+    """Whether awaited rows may be among those that are asked for."""
     if request.start is None or request.end is None:
         return True
-    moment = moment_ms / 1000
-    return _utc(request.start).timestamp() <= moment <= _utc(request.end).timestamp()
+    start_ms = _utc(request.start).timestamp() * 1000
+    end_ms = _utc(request.end).timestamp() * 1000
+    return start_ms <= awaited.until_ms + 1 and awaited.since_ms <= end_ms
 
 
 def _utc(moment: datetime.datetime) -> datetime.datetime:
