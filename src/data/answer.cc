@@ -40,6 +40,14 @@ struct ExtraColumn {
   std::string_view name;
 };
 
+constexpr int kMissing = -1;  // index of a column that should be there and is not
+
+ExtraColumn ExtraNamed(std::string_view full, int index) {
+  const std::size_t point = full.find('.');
+  return {index, full.substr(0, point),
+          point == std::string_view::npos ? std::string_view() : full.substr(point + 1)};
+}
+
 // Those whose group begins with `prefix`.
 std::vector<ExtraColumn> ExtraOf(const InferenceRecord& record, std::string_view prefix) {
   std::vector<ExtraColumn> out;
@@ -48,9 +56,24 @@ std::vector<ExtraColumn> ExtraOf(const InferenceRecord& record, std::string_view
   for (int i = 0; i < schema.num_fields(); ++i) {
     const std::string_view full = schema.field(i)->name();
     if (!full.starts_with(prefix)) continue;
-    const std::size_t point = full.find('.');
-    out.push_back({i, full.substr(0, point),
-                   point == std::string_view::npos ? std::string_view() : full.substr(point + 1)});
+    out.push_back(ExtraNamed(full, i));
+  }
+  return out;
+}
+
+// Challengers' columns, also those of challengers that gave nothing this time.
+std::vector<ExtraColumn> ShadowsOf(const InferenceRecord& record) {
+  std::vector<ExtraColumn> out = ExtraOf(record, "out_");
+  for (const std::string& name : record.context->shadow_columns) {
+    const ExtraColumn expected = ExtraNamed(name, kMissing);
+    const bool there = std::any_of(out.begin(), out.end(), [&](const ExtraColumn& known) {
+      return known.group == expected.group && known.name == expected.name;
+    });
+    if (there) continue;
+    const auto behind = std::find_if(out.begin(), out.end(), [&](const ExtraColumn& known) {
+      return known.group > expected.group;
+    });
+    out.insert(behind, expected);
   }
   return out;
 }
@@ -152,6 +175,10 @@ class JsonRowWriter {
 
   void AddExtra(const ExtraColumn& column, bool& opened) {
     AddKey(column.group, column.name, opened);
+    if (column.index == kMissing) {
+      text_ += "null";
+      return;
+    }
     row_.push_back({std::move(text_), record_.extra->column_data(column.index).get(), 0, false});
     text_.clear();
   }
@@ -160,7 +187,7 @@ class JsonRowWriter {
   void AddShadows() {
     bool opened = false;
     std::string_view group;
-    for (const ExtraColumn& column : ExtraOf(record_, "out_")) {
+    for (const ExtraColumn& column : ShadowsOf(record_)) {
       if (!Selects(column.group, column.name)) continue;
       if (column.group != group) {
         CloseGroup(opened);
@@ -331,15 +358,18 @@ class TableBuilder {
   void AddShadows() {
     Group nested;
     std::string_view group;
-    for (const ExtraColumn& column : ExtraOf(record_, "out_")) {
+    for (const ExtraColumn& column : ShadowsOf(record_)) {
       if (!options_.dataset.Selects(Joined(column.group, ".", column.name))) continue;
       if (column.group != group) {
         AddGroup(group, nested);
         nested = {};
         group = column.group;
       }
-      AddColumn(group, std::string(column.name), false, record_.extra->column(column.index),
-                nested);
+      const bool missing = column.index == kMissing;
+      std::shared_ptr<arrow::Array> array = missing
+                                                ? std::make_shared<arrow::NullArray>(record_.rows)
+                                                : record_.extra->column(column.index);
+      AddColumn(group, std::string(column.name), missing, std::move(array), nested);
     }
     AddGroup(group, nested);
   }

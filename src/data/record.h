@@ -30,6 +30,9 @@ struct RecordContext {
   std::string last_model;           // JSON text {"model_name","model_sha"} of the last step
   std::vector<ServedModel> models;  // all of the deployment
   CheckColumn check_column = CheckColumn::kAnomaly;
+  // Full names of challengers' outputs, `out_<model>.<field>`, as far as they are declared. One
+  // that a record's `extra` lacks (it was late, or failed) is null in the answer.
+  std::vector<std::string> shadow_columns;
 };
 
 // One request: `rows` rows in `in` and in `out`, both without the "in." and "out." prefixes and

@@ -99,6 +99,16 @@ void Pipeline::MakeHints() {
 }
 
 void Pipeline::MakeContexts(const DeploymentDocument& document) {
+  std::vector<std::string> shadow_columns;
+  for (const auto& step : steps_) {
+    for (std::size_t i = 1; !step->splits() && i < step->models().size(); ++i) {
+      const ModelRunner& challenger = step->models()[i];
+      for (const FieldSpec& output : challenger.outputs()) {
+        shadow_columns.push_back("out_" + challenger.reference().name + "." + output.name);
+      }
+    }
+  }
+  std::sort(shadow_columns.begin(), shadow_columns.end());
   for (const ModelRunner& model : steps_.back()->models()) {
     auto context = std::make_shared<RecordContext>();
     context->topic = document.topic;
@@ -111,6 +121,7 @@ void Pipeline::MakeContexts(const DeploymentDocument& document) {
       context->models.push_back({served.name, served.version, served.sha});
     }
     context->check_column = document.check_column;
+    context->shadow_columns = shadow_columns;
     contexts_.push_back(std::move(context));
   }
 }
