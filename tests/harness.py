@@ -341,10 +341,13 @@ class Api:
         configs = [self.configure(version, **settings) for version in versions]
         return self.deploy_versions(name, versions, configs, replicas, cpus, memory, wait)
 
-    def deploy_versions(self, name, versions, configs, replicas=1, cpus=0.25, memory="256Mi", wait=True):
+    def deploy_versions(
+        self, name, versions, configs, replicas=1, cpus=0.25, memory="256Mi", wait=True, **engine
+    ):
+        """`engine`: further settings of the engines."""
         created = self.create_pipeline(name, versions)
         resources = {"cpu": cpus, "memory": memory}
-        engine = {"replicas": replicas, "cpu": cpus}
+        engine = {"replicas": replicas, "cpu": cpus} | engine
         document = {
             "deploy_id": name,
             "pipeline_version_pk_id": created["pipeline_variant_pk_id"],

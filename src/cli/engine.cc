@@ -59,7 +59,11 @@ Result<RunningEngine> StartEngine(const EngineArguments& arguments) {
       slash == std::string::npos ? "scratch" : arguments.deployment.substr(0, slash) + "/scratch";
   JOEY_RETURN_IF_ERROR(PreparePlugins(document, arguments.ready_file));
   JOEY_ASSIGN_OR_RETURN(running.engine, engine::Engine::Start(std::move(document), listen));
+  const std::optional<HostPort> grpc = running.engine->grpc_address();
   if (!arguments.ready_file.empty()) {
+    if (grpc) {
+      JOEY_RETURN_IF_ERROR(WriteFileAtomically(arguments.ready_file + ".grpc", grpc->ToString()));
+    }
     JOEY_RETURN_IF_ERROR(
         WriteFileAtomically(arguments.ready_file, running.engine->address().ToString()));
   }
@@ -104,6 +108,9 @@ int RunEngine(const EngineArguments& arguments) {
   Result<RunningEngine> running = StartEngine(arguments);
   if (!running.ok()) return Fail(arguments, running.status());
   fmt::print("joey engine listens on http://{}\n", running->engine->address().ToString());
+  if (const std::optional<HostPort> grpc = running->engine->grpc_address()) {
+    fmt::print("gRPC on {}\n", grpc->ToString());
+  }
   std::fflush(stdout);
   WaitForTheEnd(signals, running->owner_pid_file);
   running->engine->Drain();

@@ -179,6 +179,7 @@ json DocumentOf(const Pipeline& pipeline, const PipelineVersion& version, json s
       {"cpus", engine.cpus},
       {"memory_bytes", engine.memory_bytes},
       {"check_column", settings.check_column},
+      {"grpc", engine.grpc_port == 0 ? json(nullptr) : json{{"port", engine.grpc_port}}},
       {"logs", nullptr}};
   if (!settings.log_address_file.empty()) {
     document["logs"] = {{"address_file", settings.log_address_file}, {"token", settings.log_token}};

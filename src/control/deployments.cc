@@ -65,6 +65,20 @@ Status ReplaceConfigs(Connection& connection, std::int64_t version_id,
   return {};
 }
 
+// Engines share a port with their replicas, and would with another pipeline's.
+Status CheckGrpcPort(Connection& connection, int port, std::int64_t pipeline_id) {
+  if (port == 0) return {};
+  std::string other;
+  JOEY_RETURN_IF_ERROR(connection.Query(
+      "SELECT deploy_id FROM deployment WHERE deployed = 1 AND pipeline_id <> ? AND "
+      "json_extract(engine_config_json, '$.engine.grpc.port') = ?",
+      {pipeline_id, std::int64_t{port}}, [&](const SqlRow& row) { other = row.Text(0); }));
+  if (other.empty()) return {};
+  return AlreadyExists(
+      fmt::format("the deployment '{}' answers gRPC on port {} already", other, port),
+      "choose another port");
+}
+
 // The number at the end of "<deploy_id>-<id>"; 0, which no deployment has, without one.
 std::int64_t IdOf(std::string_view key) {
   const std::string_view digits = key.substr(key.rfind('-') + 1);
@@ -100,6 +114,7 @@ Result<std::int64_t> Deployments::Deploy(const DeployRequest& request, const jso
     JOEY_ASSIGN_OR_RETURN(const PipelineVersion* version,
                           FindVersion(before, request.pipeline_version_id));
     was_deployed = before.deployment && before.deployment->deployed;
+    JOEY_RETURN_IF_ERROR(CheckGrpcPort(connection, engine.grpc_port, request.pipeline_id));
     JOEY_ASSIGN_OR_RETURN(id, UpsertDeployment(connection, request, engine_config.dump()));
     const std::string key = request.deploy_id + "-" + std::to_string(id);
     JOEY_ASSIGN_OR_RETURN(const DeploymentPlan plan,

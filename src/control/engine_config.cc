@@ -157,6 +157,15 @@ Result<EngineConfig> ParseEngineConfig(const json& document) {
     JOEY_ASSIGN_OR_RETURN(config.memory_bytes, ParseMemory(config.memory_text));
   }
   JOEY_RETURN_IF_ERROR(ParseGpus(engine));
+  if (Find(engine, {"grpc"}) != nullptr) {
+    const json* port = Find(engine, {"grpc", "port"});
+    const std::int64_t number =
+        port != nullptr && port->is_number_integer() ? port->get<std::int64_t>() : 0;
+    if (number < 1024 || number > 65535) {
+      return Wrong("engine.grpc.port", "a port from 1024 to 65535");
+    }
+    config.grpc_port = static_cast<int>(number);
+  }
   if (const json* arch = Find(engine, {"arch"})) {
     if (*arch != "x86" && *arch != "arm") return Wrong("engine.arch", "'x86' or 'arm'");
     config.arch = arch->get<std::string>();

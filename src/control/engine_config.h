@@ -15,6 +15,7 @@ struct EngineConfig {
   double cpus = 0;                // of each replica; 0: all of the machine
   std::int64_t memory_bytes = 0;  // of each replica; 0: no limit
   std::string memory_text;        // as asked, for messages
+  int grpc_port = 0;              // of all replicas; 0: no gRPC
   std::string arch;               // "x86", "arm"; empty: that of the models
 };
 

@@ -14,6 +14,7 @@
 #include "engine/inference_log.h"
 #include "engine/metrics.h"
 #include "engine/model_loader.h"
+#include "engine/oip_grpc.h"
 #include "engine/oip_rest.h"
 #include "engine/request_runner.h"
 #include "http/infer_error.h"
@@ -112,6 +113,7 @@ struct Engine::Impl {
     oip.emplace(
         OipCore::Engine{pipeline.get(), log.get(), &runner, [this] { return !draining.load(); }});
     AddOipRoutes(server, *oip, runner, body_bytes_max);
+    message_bytes_max = body_bytes_max;
     const auto get = [this](std::string_view path, http::Handler handler) {
       server.Handle("GET", path, std::move(handler));
     };
@@ -158,12 +160,15 @@ struct Engine::Impl {
   RequestRunner runner;
   InferRoute native;
   std::optional<OipCore> oip;
+  std::size_t message_bytes_max = 0;
   http::Server server;
+  std::unique_ptr<OipGrpcServer> grpc;  // null where nobody asked for it
 };
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Engine::~Engine() {
+  impl_->grpc.reset();
   impl_->server.Stop();
   impl_->runner.Join();
 }
@@ -173,14 +178,30 @@ Result<std::unique_ptr<Engine>> Engine::Start(DeploymentDocument document, HostP
   JOEY_RETURN_IF_ERROR(impl->Load());
   impl->AddRoutes();
   JOEY_RETURN_IF_ERROR(impl->server.Start());
+  if (impl->document.grpc_port) {
+    JOEY_ASSIGN_OR_RETURN(impl->grpc, StartOipGrpc({.service = &*impl->oip,
+                                                    .host = impl->server.address().host,
+                                                    .port = *impl->document.grpc_port,
+                                                    .message_bytes_max = impl->message_bytes_max}));
+  }
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
 HostPort Engine::address() const { return impl_->server.address(); }
 
+std::optional<HostPort> Engine::grpc_address() const {
+  if (impl_->grpc == nullptr) return std::nullopt;
+  return HostPort{address().host, static_cast<std::uint16_t>(impl_->grpc->port())};
+}
+
 void Engine::Drain() {
   impl_->draining = true;
+  std::thread grpc;
+  if (impl_->grpc != nullptr) {
+    grpc = std::thread([this] { impl_->grpc->Drain(limits::kDrainSecondsMax); });
+  }
   impl_->server.Drain(limits::kDrainSecondsMax);
+  if (grpc.joinable()) grpc.join();
   if (impl_->log != nullptr) impl_->log->Flush(std::chrono::seconds(limits::kLogFlushSecondsMax));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/socket_address.h"
 #include "base/status.h"
@@ -17,6 +18,8 @@ class Engine {
   ~Engine();
 
   HostPort address() const;
+  // Where gRPC is answered, if the document asks for it.
+  std::optional<HostPort> grpc_address() const;
 
   // Stops accepting, answers what is running (for at most limits::kDrainSecondsMax) and hands the
   // logs over. To be called once, before destruction.

@@ -53,6 +53,9 @@ Result<DeploymentDocument> Read(const json& document) {
     const json& logs = document["logs"];
     out.logs = LogSettings{logs.at("address_file"), logs.at("token"), logs.at("spool_directory")};
   }
+  if (document.contains("grpc") && !document["grpc"].is_null()) {
+    out.grpc_port = document["grpc"].at("port").get<int>();
+  }
   if (document.contains("owner") && !document["owner"].is_null()) {
     out.owner_pid_file = document["owner"].at("pid_file");
   }

@@ -44,6 +44,7 @@ struct DeploymentDocument {
   std::int64_t memory_bytes = 0;  // 0: no limit
   CheckColumn check_column = CheckColumn::kAnomaly;
   std::optional<LogSettings> logs;
+  std::optional<int> grpc_port;   // none: no gRPC; 0: any free port
   std::string owner_pid_file;     // empty: nobody to outlive
   std::string scratch_directory;  // not of the document: made when a model has to be unpacked
 };
