@@ -12,7 +12,6 @@ namespace joey {
 
 namespace {
 
-constexpr std::size_t kFirstRowBytes = 1024;  // most answers of one row are shorter
 constexpr std::string_view kMetadata = "metadata";
 
 constexpr std::string_view kMetadataNames[] = {"last_model", "pipeline_version", "elapsed",
@@ -103,7 +102,7 @@ class JsonRowWriter {
 
   std::string Write() {
     std::string out;
-    out.reserve(kFirstRowBytes);
+    out.reserve(FirstRowSize());
     for (std::int64_t row = 0; row < record_.rows; ++row) {
       out += row == 0 ? '[' : ',';
       for (const Cell& cell : row_) {
@@ -118,7 +117,7 @@ class JsonRowWriter {
         }
       }
       out += tail_;
-      if (row == 0)
+      if (row == 0 && record_.rows > 1)
         out.reserve((out.size() + out.size() / 8 + 16) * static_cast<std::size_t>(record_.rows));
     }
     out += ']';
@@ -132,6 +131,23 @@ class JsonRowWriter {
     int column;
     bool is_text;
   };
+
+  // About: texts are known, a number is rarely longer than 16 characters.
+  std::size_t FirstRowSize() const {
+    std::size_t size = 2 + tail_.size();
+    for (const Cell& cell : row_) {
+      size += cell.before.size();
+      if (cell.is_text) {
+        size += cells_[static_cast<std::size_t>(cell.column)].size();
+        continue;
+      }
+      const arrow::ArrayData* values = cell.data;
+      while (!values->child_data.empty()) values = values->child_data.front().get();
+      const std::int64_t rows = std::max<std::int64_t>(record_.rows, 1);
+      size += 16 * static_cast<std::size_t>(values->length / rows + 1);
+    }
+    return size;
+  }
 
   bool flat() const { return !options_.separator.empty(); }
   bool Selects(std::string_view group, std::string_view name) const {
