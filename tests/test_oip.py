@@ -246,3 +246,26 @@ def test_inferences_are_logged(gateway):
     assert [row["in.text"] for row in rows] == [[t.decode() for t in row] for row in arrays["text"]]
     assert [row["out.x_int32_out"] for row in rows] == arrays["x_int32"].tolist()
     assert [row["in.picture"] for row in rows] == arrays["picture"].tolist()
+
+
+def test_outputs_of_shadow_models_are_given_when_asked_for(tmp_path):
+    engine = Engine(tmp_path, [models.scale(2, 2), models.scale(3, 2)], ["tensor"], name="shadow")
+    references = [step["ModelInference"]["models"][0] for step in engine.document["steps"]]
+    engine.document["steps"] = [
+        {"ModelInference": {"models": references}},
+        {"AuditResults": {"from": 1, "to": None}},
+        {"MultiOut": {}},
+    ]
+    engine.start()
+    target = Target(engine.url, "shadow", VERSION)
+    array = np.float32([[1, 2], [3, 4]])
+    inputs = [request_input("tensor", array, "float32")]
+    described = target.client.get_model_metadata("shadow")["outputs"]
+    assert [output["name"] for output in described] == ["result"]
+    answer = target.client.infer("shadow", inputs)
+    assert [output["name"] for output in answer.get_response()["outputs"]] == ["result"]
+    outputs = [triton.InferRequestedOutput(name) for name in ("out_shadow-1.result", "result")]
+    answer = target.client.infer("shadow", inputs, outputs=outputs)
+    np.testing.assert_array_equal(answer.as_numpy("out_shadow-1.result"), 3 * array)
+    np.testing.assert_array_equal(answer.as_numpy("result"), 2 * array)
+    assert engine.stop() == 0

@@ -65,6 +65,8 @@ void Fill(
   }
 }
 
+constexpr int kWaitingThreads = 8;
+
 class Service final : public inference::GRPCInferenceService::Service {
  public:
   explicit Service(OipService& service) : service_(service) {}
@@ -145,6 +147,9 @@ class Server final : public OipGrpcServer {
     grpc::ResourceQuota quota("joey");
     quota.SetMaxThreads(limits::kGrpcThreadsMax);
     builder.SetResourceQuota(quota);
+    // Threads that wait for calls are kept: starting one costs more than a small model.
+    builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+    builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kWaitingThreads);
     const auto message_bytes_max =
         static_cast<int>(std::min<std::size_t>(settings.message_bytes_max, INT32_MAX));
     builder.SetMaxReceiveMessageSize(message_bytes_max);
