@@ -107,9 +107,11 @@ Result<Column> Statistic(const Expr& expr, const Column& given, Context& context
   }
   if (expr.op == Op::kMedian) return FloatScalar(a, Median(std::move(values)), context);
   std::optional<double> variance = Variance(values, expr.number);
-  if (!variance && context.version == Version::k018 && !values.empty()) {
-    // polars 0.18: no spread in a table of one row, not a number where nulls leave too few.
-    variance = a.length == 1 ? 0.0 : std::nan("");
+  if (context.version == Version::k018) {
+    // polars 0.18: fractions have no spread in a table of one row; it is NaN where values are too
+    // few.
+    if (IsFloat(a.type) && a.length == 1) variance = 0.0;
+    if (!variance && !values.empty()) variance = std::nan("");
   }
   if (variance && expr.op == Op::kStd) variance = std::sqrt(*variance);
   return FloatScalar(a, variance, context);
@@ -136,6 +138,10 @@ std::int64_t Distinct(const Column& a) {
 }
 
 Result<Column> CountDistinct(const Column& a, Context& context) {
+  if (IsFloat(a.type) && context.version <= Version::k019) {
+    return InvalidArgument("n_unique() of fractions counts 0.0 and -0.0 in polars before 0.20",
+                           "use n_unique() of integers or texts");
+  }
   std::int64_t count = 0;
   if (a.type == Type::kBool) {
     count = Distinct<std::uint8_t>(a);
@@ -161,6 +167,10 @@ Result<Column> AnyOrAll(const Expr& expr, const Column& a, Context& context) {
       return ScalarOf<std::uint8_t>(Type::kBool, all ? 0 : 1, context);
     }
   }
+  // polars 0.18 takes null for false.
+  if (null && all && context.version == Version::k018) {
+    return ScalarOf<std::uint8_t>(Type::kBool, 0, context);
+  }
   if (null && !expr.flag) return NullScalar(Type::kBool, context);
   return ScalarOf<std::uint8_t>(Type::kBool, all ? 1 : 0, context);
 }
@@ -179,13 +189,12 @@ Result<Column> FirstOrLast(Op op, const Column& a, Context& context) {
   });
 }
 
-}  // namespace
-
-Result<Column> Aggregate(const Expr& expr, const Column& a, Context& context) {
-  if (a.scalar) {
-    return InvalidArgument("an aggregate of something that has one value already",
+Result<Column> Compute(const Expr& expr, const Column& a, Context& context) {
+  if (a.bare != Column::Bare::kNo) {
+    return InvalidArgument("an aggregate of a number of the expression",
                            "aggregate a column, as in pl.col(…).mean()");
   }
+  if (a.planned_wide) return AmbiguousMean("an aggregate");
   std::int64_t valid = a.type == Type::kNull ? 0 : CountValid(a.valid, a.length);
   switch (expr.op) {
     case Op::kMin:
@@ -213,6 +222,19 @@ Result<Column> Aggregate(const Expr& expr, const Column& a, Context& context) {
     default:
       return FirstOrLast(expr.op, a, context);
   }
+}
+
+}  // namespace
+
+Result<Column> Aggregate(const Expr& expr, const Column& a, Context& context) {
+  JOEY_ASSIGN_OR_RETURN(Column out, Compute(expr, a, context));
+  bool statistic =
+      expr.op == Op::kMean || expr.op == Op::kMedian || expr.op == Op::kStd || expr.op == Op::kVar;
+  if (IsFloat(out.type) || out.type == a.type) out.planned = a.planned;
+  if (statistic && a.type == Type::kBool && context.version <= Version::k019) {
+    out.planned = Type::kBool;
+  }
+  return out;
 }
 
 }  // namespace joey::expression

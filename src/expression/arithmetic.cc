@@ -86,7 +86,7 @@ void Divide(Op op, const Column& a, const Column& b, Column& out, Context& conte
 
 // // and % of integers.
 Result<Column> IntegerDivision(Op op, const Column& a, const Column& b, Context& context) {
-  JOEY_ASSIGN_OR_RETURN(Type type, CommonType(a, b, Use::kArithmetic));
+  JOEY_ASSIGN_OR_RETURN(Type type, CommonType(a, b, Use::kArithmetic, context.version));
   std::string name = op == Op::kFloorDivide ? "//" : "%";
   if (!IsInteger(type)) {
     return InvalidArgument(
@@ -114,10 +114,10 @@ Result<Column> IntegerDivision(Op op, const Column& a, const Column& b, Context&
 Result<Column> TrueDivision(const Column& a, const Column& b, Context& context) {
   Type type = Type::kFloat64;
   if (!(IsInteger(a.type) && IsInteger(b.type))) {
-    JOEY_ASSIGN_OR_RETURN(Type common, CommonType(a, b, Use::kArithmetic));
+    JOEY_ASSIGN_OR_RETURN(Type common, CommonType(a, b, Use::kArithmetic, context.version));
     if (common == Type::kFloat32) type = common;
   } else if (a.bare != Column::Bare::kNo && b.bare != Column::Bare::kNo) {
-    return CommonType(a, b, Use::kArithmetic).status();
+    return CommonType(a, b, Use::kArithmetic, context.version).status();
   }
   Column out = LikeOf(type, a, b);
   out.valid = BothValid(a, b, context);
@@ -159,6 +159,7 @@ Result<Column> Power(const Column& a, const Column& b, Context& context) {
         "** and pow() are only supported for a number to the power of a number "
         "that is written in the expression");
   }
+  if (a.planned_wide) return AmbiguousMean("**");
   bool whole = b.bare == Column::Bare::kInteger;
   Column out = LikeOf(a.type, a);
   out.valid = a.valid;
@@ -189,13 +190,11 @@ Result<Column> Power(const Column& a, const Column& b, Context& context) {
   return out;
 }
 
-}  // namespace
-
-Result<Column> Arithmetic(Op op, const Column& a, const Column& b, Context& context) {
+Result<Column> Compute(Op op, const Column& a, const Column& b, Context& context) {
   if (op == Op::kDivide) return TrueDivision(a, b, context);
   if (op == Op::kFloorDivide || op == Op::kModulo) return IntegerDivision(op, a, b, context);
   if (op == Op::kPower) return Power(a, b, context);
-  JOEY_ASSIGN_OR_RETURN(Type type, CommonType(a, b, Use::kArithmetic));
+  JOEY_ASSIGN_OR_RETURN(Type type, CommonType(a, b, Use::kArithmetic, context.version));
   if (type == Type::kBool) {
     return InvalidArgument("two booleans cannot be added, subtracted or multiplied",
                            "use & and |, or cast(pl.Int32)");
@@ -214,6 +213,14 @@ Result<Column> Arithmetic(Op op, const Column& a, const Column& b, Context& cont
       Apply<T>(left, right, out, context, Product<T>);
     }
   });
+  return out;
+}
+
+}  // namespace
+
+Result<Column> Arithmetic(Op op, const Column& a, const Column& b, Context& context) {
+  JOEY_ASSIGN_OR_RETURN(Column out, Compute(op, a, b, context));
+  if (op != Op::kPower) Plan(op, a, b, out, context.version);
   return out;
 }
 

@@ -7,12 +7,14 @@ namespace {
 // The type in which two branches meet; a bare null follows the other one.
 struct Branches {
   Type type;
-  Column::Bare bare;
+  Column::Bare bare = Column::Bare::kNo;
 };
 
-Result<Branches> BranchType(const Column& a, const Column& b) {
-  if (a.type == Type::kNull) return Branches{b.type, b.bare};
-  if (b.type == Type::kNull) return Branches{a.type, a.bare};
+Result<Branches> BranchType(const Column& a, const Column& b, Version version) {
+  if (a.type == Type::kNull || b.type == Type::kNull) {
+    const Column& given = a.type == Type::kNull ? b : a;
+    return Branches{given.planned_wide ? Type::kFloat64 : given.type, given.bare};
+  }
   if (a.bare != Column::Bare::kNo && b.bare != Column::Bare::kNo) {
     if (a.bare == Column::Bare::kInteger && b.bare == Column::Bare::kInteger) {
       if (a.type != b.type) {
@@ -23,9 +25,9 @@ Result<Branches> BranchType(const Column& a, const Column& b) {
     }
     return Branches{Type::kFloat64, Column::Bare::kFloat};
   }
-  if (a.type == b.type && a.bare == b.bare) return Branches{a.type, a.bare};
-  JOEY_ASSIGN_OR_RETURN(Type type, CommonType(a, b, Use::kBranch));
-  return Branches{type, Column::Bare::kNo};
+  if (a.type == b.type && !IsPending(a) && !IsPending(b)) return Branches{a.type};
+  JOEY_ASSIGN_OR_RETURN(Type type, CommonType(a, b, Use::kBranch, version));
+  return Branches{type};
 }
 
 Column InType(const Column& column, Type type, Context& context) {
@@ -54,7 +56,7 @@ void Pick(const std::uint8_t* first, const Column& a, const Column& b, Column& o
 // Rows of `a` where `first` says so, of `b` elsewhere; `out` has its length already.
 Result<Column> Choose(const std::uint8_t* first, const Column& a, const Column& b, Column out,
                       Context& context) {
-  JOEY_ASSIGN_OR_RETURN(Branches branches, BranchType(a, b));
+  JOEY_ASSIGN_OR_RETURN(Branches branches, BranchType(a, b, context.version));
   if (branches.type == Type::kList) {
     return InvalidArgument("a choice between lists is not supported",
                            "take one value of each first, as with list.get(0)");
@@ -115,6 +117,7 @@ Result<Column> When(const Column& predicate, const Column& then, const Column& o
     first[i] = predicate.IsValid(i) ? from[i * predicate.step()] : 0;
   }
   JOEY_ASSIGN_OR_RETURN(Column chosen, Choose(first, then, otherwise, out, context));
+  Plan(Op::kWhen, then, otherwise, chosen, context.version);
   return Typed(chosen, context);
 }
 
@@ -122,10 +125,16 @@ Result<Column> FillNull(const Column& a, const Column& b, Context& context) {
   if (a.bare != Column::Bare::kNo || a.type == Type::kNull) {
     return InvalidArgument("fill_null() and coalesce() need a column first, not " + Describe(a));
   }
+  if (a.scalar && !b.scalar && context.version <= Version::k1) {
+    return InvalidArgument("one value of all rows cannot be filled with one of each row",
+                           "polars before 1.3x has no answer to it either");
+  }
   Column out = LikeOf(a.type, a, b);
   auto* first = context.arena.Make<std::uint8_t>(out.length);
   for (std::int64_t i = 0; i < out.length; ++i) first[i] = a.IsValid(i) ? 1 : 0;
-  return Choose(first, a, b, out, context);
+  JOEY_ASSIGN_OR_RETURN(Column filled, Choose(first, a, b, out, context));
+  Plan(Op::kFillNull, a, b, filled, context.version);
+  return filled;
 }
 
 }  // namespace joey::expression

@@ -47,7 +47,7 @@ Status TooLarge(const Column& other) {
 }
 
 Result<Type> BareType(const Column& bare, const Column& other, Use use) {
-  Type type = other.type;
+  Type type = other.planned_wide ? Type::kFloat64 : other.type;
   if (bare.bare == Column::Bare::kFloat) {
     return type == Type::kFloat32 ? Type::kFloat32 : Type::kFloat64;
   }
@@ -60,7 +60,13 @@ Result<Type> BareType(const Column& bare, const Column& other, Use use) {
     if (huge) return TooLarge(other);
     return use == Use::kCompare || !BareFits(bare, Type::kInt32) ? Type::kInt64 : Type::kInt32;
   }
+  if (!bare.scalar && type != Type::kInt32 && type != Type::kInt64) {
+    return InvalidArgument("a choice between numbers of the expression meets " + Describe(other) +
+                               ", in which some of them become null where they do not fit",
+                           "give them a type, as in pl.when(…).then(pl.lit(1, dtype=pl.Int64))");
+  }
   if (BareFits(bare, type)) return type;
+  if (!bare.scalar) return TooLarge(other);
   if (use == Use::kCompare && type != Type::kUInt64 && !huge) return Type::kInt64;
   return TooLarge(other);
 }
@@ -127,10 +133,73 @@ std::string Describe(const Column& column) {
   return std::string(TypeName(column.type));
 }
 
-Result<Type> CommonType(const Column& a, const Column& b, Use use) {
-  bool bare_a = a.bare != Column::Bare::kNo;
-  bool bare_b = b.bare != Column::Bare::kNo;
-  if (bare_a && bare_b) {
+Status AmbiguousMean(const std::string& function) {
+  return InvalidArgument(function +
+                             " of list.mean() of float32 is ambiguous as this release of "
+                             "polars writes it: float32 for some functions and float64 for others",
+                         "put .cast(pl.Float64) behind list.mean()");
+}
+
+namespace {
+
+// The type in which two columns meet, as far as nothing else was planned for them.
+Result<Type> MeetingType(const Column& a, const Column& b, Use use) {
+  if (a.bare != Column::Bare::kNo) return BareType(a, b, use);
+  if (b.bare != Column::Bare::kNo) return BareType(b, a, use);
+  Type type = a.planned_wide || b.planned_wide ? Type::kFloat64 : Supertype(a.type, b.type);
+  if (type == Type::kUnknown) {
+    return InvalidArgument("the types " + Describe(a) + " and " + Describe(b) +
+                               " meet, on which releases of polars do not agree",
+                           "cast one side first, as with .cast(pl.Int64)");
+  }
+  return type;
+}
+
+// The column as the plan has it.
+Column AsPlanned(const Column& column) {
+  Column out = column;
+  out.type = PlannedType(column);
+  out.planned = Type::kNull;
+  out.planned_wide = false;
+  return out;
+}
+
+// Whether the bare number is the same as float32 and float64.
+bool IsSingle(const Column& bare) {
+  if (bare.bare == Column::Bare::kNo || !bare.scalar || bare.type == Type::kUInt64) return false;
+  double value = bare.bare == Column::Bare::kFloat
+                     ? *bare.values<double>()
+                     : static_cast<double>(*bare.values<std::int64_t>());
+  return static_cast<double>(static_cast<float>(value)) == value;
+}
+
+// Whether two columns of which something else was planned meet in `type` all the same.
+bool IsCertain(const Column& a, const Column& b, Type type, Use use, Version version) {
+  bool bare = a.bare != Column::Bare::kNo || b.bare != Column::Bare::kNo;
+  const Column& number = a.bare != Column::Bare::kNo ? a : b;
+  bool exact =
+      use == Use::kCompare && IsFloat(type) && (IsSingle(number) || type == Type::kFloat64);
+  if (version >= Version::k020) {
+    bool single = a.type == Type::kFloat32 || b.type == Type::kFloat32;
+    if (use == Use::kCompare && IsInteger(type)) return true;
+    if (use == Use::kCompare && bare) return true;
+    return type == Type::kFloat64 && !single;
+  }
+  if (bare) {
+    Type literal = LiteralType(number);
+    Type planned = PlannedType(&number == &a ? b : a);
+    if (literal == planned || exact) return true;
+  } else if (PlannedType(a) == PlannedType(b)) {
+    return true;
+  }
+  Result<Type> planned = MeetingType(AsPlanned(a), AsPlanned(b), use);
+  return planned.ok() && *planned == type;
+}
+
+}  // namespace
+
+Result<Type> CommonType(const Column& a, const Column& b, Use use, Version version) {
+  if (a.bare != Column::Bare::kNo && b.bare != Column::Bare::kNo) {
     return InvalidArgument("two numbers of the expression meet without a column",
                            "write the result as one number");
   }
@@ -141,13 +210,14 @@ Result<Type> CommonType(const Column& a, const Column& b, Use use) {
         "a list needs a function first, as list.get(0); null is found with "
         "is_null()");
   }
-  if (bare_a) return BareType(a, b, use);
-  if (bare_b) return BareType(b, a, use);
-  Type type = Supertype(a.type, b.type);
-  if (type == Type::kUnknown) {
-    return InvalidArgument("the types " + Describe(a) + " and " + Describe(b) +
-                               " meet, on which releases of polars do not agree",
-                           "cast one side first, as with .cast(pl.Int64)");
+  JOEY_ASSIGN_OR_RETURN(Type type, MeetingType(a, b, use));
+  bool planned = a.planned != Type::kNull || b.planned != Type::kNull;
+  if (planned && !IsCertain(a, b, type, use, version)) {
+    const Column& computed = a.planned != Type::kNull ? a : b;
+    return InvalidArgument("a computed " + Describe(computed) + " meets " +
+                               Describe(&computed == &a ? b : a) +
+                               ", and releases of polars do not agree in which type",
+                           "say it: put .cast(pl.Float64) or another type behind what is computed");
   }
   return type;
 }
@@ -156,6 +226,7 @@ Column Widen(const Column& column, Type type, Context& context) {
   if (column.type == type) {
     Column out = column;
     out.bare = Column::Bare::kNo;
+    out.planned_wide = false;
     return out;
   }
   return VisitNumber(

@@ -49,7 +49,12 @@ struct Column {
   enum class Bare : std::uint8_t { kNo, kInteger, kFloat };
 
   Type type = Type::kNull;
-  Bare bare = Bare::kNo;    // kInteger: the values are int64 or uint64, kFloat: float64
+  Bare bare = Bare::kNo;  // kInteger: the values are int64 or uint64, kFloat: float64
+  // float32 that polars plans as float64, the mean of a list before 1.3x: it meets others as such.
+  bool planned_wide = false;
+  // What polars plans for a computed number when that is another type than it has: kUnknown when
+  // that depends on the release, kNull when there is nothing to know (plan.cc).
+  Type planned = Type::kNull;
   bool scalar = false;      // one value that stands for all rows
   std::int64_t length = 0;  // of `data`: 1 for a scalar
   // T[] of number types, uint8_t[] of bool, std::string_view[] of strings, Span[] of lists.

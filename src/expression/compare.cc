@@ -104,11 +104,22 @@ std::vector<T> Wanted(const std::vector<Scalar>& list) {
   return out;
 }
 
+bool AllFit(const std::vector<std::int64_t>& values, Type type) {
+  return VisitNumber(type, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_floating_point_v<T>) return false;
+    return std::all_of(values.begin(), values.end(), [](std::int64_t value) {
+      return static_cast<std::int64_t>(static_cast<T>(value)) == value;
+    });
+  });
+}
+
 template <typename T, typename Wide>
 void FindIn(const Column& value, const std::vector<Wide>& wanted, std::uint8_t* out) {
   const T* values = value.values<T>();
   for (std::int64_t i = 0; i < value.length; ++i) {
-    out[i] = std::binary_search(wanted.begin(), wanted.end(), static_cast<Wide>(values[i])) ? 1 : 0;
+    auto one = static_cast<Wide>(values[i]);
+    out[i] = !IsNan(one) && std::binary_search(wanted.begin(), wanted.end(), one) ? 1 : 0;
   }
 }
 
@@ -119,11 +130,10 @@ Result<Column> Compare(Op op, const Column& a, const Column& b, Context& context
     return InvalidArgument("a comparison with None never says true",
                            "use is_null() or is_not_null()");
   }
-  if (a.type == b.type && a.bare == Column::Bare::kNo && b.bare == Column::Bare::kNo &&
-      a.type != Type::kList) {
+  if (a.type == b.type && a.type != Type::kList && !IsPending(a) && !IsPending(b)) {
     return CompareSame(op, a, b, context);
   }
-  JOEY_ASSIGN_OR_RETURN(Type type, CommonType(a, b, Use::kCompare));
+  JOEY_ASSIGN_OR_RETURN(Type type, CommonType(a, b, Use::kCompare, context.version));
   return CompareSame(op, Widen(a, type, context), Widen(b, type, context), context);
 }
 
@@ -145,6 +155,10 @@ Result<Column> IsBetween(const Column& value, const Column& lower, const Column&
 }
 
 Result<Column> IsIn(const Expr& expr, const Column& value, Context& context) {
+  if (IsPending(value)) {
+    return InvalidArgument("is_in() in something computed is ambiguous in this release of polars",
+                           "put a .cast(…) before it");
+  }
   Column out = LikeOf(Type::kBool, value);
   auto* found = context.arena.Make<std::uint8_t>(value.length);
   out.data = found;
@@ -166,6 +180,12 @@ Result<Column> IsIn(const Expr& expr, const Column& value, Context& context) {
   } else if (IsInteger(value.type) && value.type != Type::kUInt64 &&
              value.bare == Column::Bare::kNo && kind == Scalar(std::int64_t{}).index()) {
     std::vector<std::int64_t> wanted = Wanted<std::int64_t>(expr.list);
+    if (context.version == Version::k018 && !AllFit(wanted, value.type)) {
+      return InvalidArgument("is_in() in " + Describe(value) +
+                                 " with numbers beyond its range finds "
+                                 "nulls in polars 0.18",
+                             "leave these numbers out");
+    }
     VisitNumber(value.type,
                 [&](auto tag) { FindIn<typename decltype(tag)::type>(value, wanted, found); });
   } else {

@@ -110,8 +110,6 @@ Result<Column> Apply(const Expr& expr, const Column& a, const Column& b, const C
     case Op::kFillNull:
     case Op::kCoalesce:
       return FillNull(a, b, context);
-    case Op::kWhen:
-      return When(a, b, c, context);
     case Op::kContains:
     case Op::kStartsWith:
     case Op::kEndsWith:
@@ -137,6 +135,58 @@ Result<Column> Apply(const Expr& expr, const Column& a, const Column& b, const C
   }
 }
 
+// Whether the predicate says the same for all rows, and what: a null is false.
+struct Uniform {
+  bool all = true;
+  bool none = true;
+};
+
+Uniform Look(const Column& predicate) {
+  Uniform out;
+  for (std::int64_t i = 0; i < predicate.length; ++i) {
+    bool is_true = predicate.IsValid(i) && predicate.values<std::uint8_t>()[i] != 0;
+    (is_true ? out.none : out.all) = false;
+  }
+  return out;
+}
+
+// The type of an expression, as a null of it.
+Result<Column> TypeOf(const Expr& expr, Scope& scope) {
+  Scope nothing{{scope.context.arena, 0, scope.context.version},
+                scope.columns,
+                scope.begin,
+                scope.total,
+                scope.deploying};
+  JOEY_ASSIGN_OR_RETURN(Column column, Evaluate(expr, nothing));
+  if (column.scalar) return column;
+  Column out = NullScalar(column.type, scope.context);
+  out.bare = column.bare;
+  out.planned_wide = column.planned_wide;
+  out.planned = column.planned;
+  out.elements = column.elements;
+  return out;
+}
+
+// In recent releases a branch that no row takes cannot fail:
+// when(x.list.len() > 1).then(x.list.get(1)).
+Result<Column> Branch(const Expr& expr, bool taken, Scope& scope) {
+  Result<Column> column = Evaluate(expr, scope);
+  bool skipped = !taken && scope.context.version == Version::kCurrent && !HasAggregate(expr);
+  if (column.ok() || !skipped) return column;
+  return TypeOf(expr, scope);
+}
+
+Result<Column> Choice(const Expr& expr, Scope& scope) {
+  JOEY_ASSIGN_OR_RETURN(Column predicate, Evaluate(expr.args[0], scope));
+  Uniform uniform = predicate.type == Type::kBool ? Look(predicate) : Uniform{false, false};
+  JOEY_ASSIGN_OR_RETURN(Column then, Branch(expr.args[1], !uniform.none, scope));
+  JOEY_ASSIGN_OR_RETURN(Column otherwise, Branch(expr.args[2], !uniform.all, scope));
+  for (const Column* part : {&predicate, &then, &otherwise}) {
+    if (part->type == Type::kUnknown) return *part;
+  }
+  return When(predicate, then, otherwise, scope.context);
+}
+
 bool IsFold(Op op) {
   return op == Op::kAllHorizontal || op == Op::kAnyHorizontal || op == Op::kCoalesce;
 }
@@ -151,6 +201,7 @@ Result<Column> Evaluate(const Expr& expr, Scope& scope) {
     return ScalarOf<std::uint32_t>(Type::kUInt32, static_cast<std::uint32_t>(context.rows),
                                    context);
   }
+  if (expr.op == Op::kWhen) return Choice(expr, scope);
   std::array<Column, 3> args;
   bool unknown = false;
   bool fold = IsFold(expr.op);

@@ -24,13 +24,22 @@ struct Context {
 // coerce.cc
 enum class Use { kCompare, kArithmetic, kBranch };
 // The type in which two numbers or booleans meet; bare numbers follow the other side.
-Result<Type> CommonType(const Column& a, const Column& b, Use use);
+Result<Type> CommonType(const Column& a, const Column& b, Use use, Version version);
 // For types that hold the values: what CommonType gives, or float64.
 Column Widen(const Column& column, Type type, Context& context);
 // `strict`: a value that does not fit is an error, otherwise it becomes null.
 Result<Column> Cast(const Column& column, Type type, bool strict, Context& context);
 // "a number of the expression", "float32": how errors name a column's type.
 std::string Describe(const Column& column);
+// The error of `function` for a column that is planned_wide.
+Status AmbiguousMean(const std::string& function);
+
+// plan.cc
+Type PlannedType(const Column& column);
+// The type that a bare number has in plans of 0.18 and 0.19.
+Type LiteralType(const Column& bare);
+// Notes on `out`, the result of `op` (an operator, kWhen or kFillNull), what was planned for it.
+void Plan(Op op, const Column& a, const Column& b, Column& out, Version version);
 
 // compare.cc
 Result<Column> Compare(Op op, const Column& a, const Column& b, Context& context);
@@ -72,16 +81,24 @@ Result<Column> Aggregate(const Expr& expr, const Column& a, Context& context);
 
 // Helpers of the kernels.
 
+// Whether the column takes another type when it meets one.
+inline bool IsPending(const Column& column) {
+  return column.bare != Column::Bare::kNo || column.planned_wide || column.planned != Type::kNull;
+}
+
 // A column without values yet, of as many as its arguments have.
 inline Column LikeOf(Type type, const Column& a) {
   Column out;
   out.type = type;
+  if (type == a.type) out.planned = a.planned;
   out.scalar = a.scalar;
   out.length = a.length;
   return out;
 }
 inline Column LikeOf(Type type, const Column& a, const Column& b) {
-  return LikeOf(type, a.scalar ? b : a);
+  Column out = LikeOf(type, a.scalar ? b : a);
+  out.planned = Type::kNull;
+  return out;
 }
 
 // Where both are not null.

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "expression/kernels.h"
 #include "expression/reduce.h"
 
@@ -27,6 +29,11 @@ Status Beyond(std::int64_t index, std::int64_t row, std::int64_t length) {
                          "use list.get(…, null_on_oob=True), which gives null instead");
 }
 
+Status NullIndex(std::int64_t row) {
+  return InvalidArgument("the index of list.get() is null in row " + std::to_string(row),
+                         "polars before 0.20 has no answer to it for one row: use fill_null(0)");
+}
+
 template <typename T>
 Result<Column> Get(const Column& list, const Column& index, bool null_beyond, Context& context) {
   Column out = LikeOf(list.elements->type, list, index);
@@ -38,6 +45,8 @@ Result<Column> Get(const Column& list, const Column& index, bool null_beyond, Co
   for (std::int64_t i = 0; i < out.length; ++i) {
     values[i] = T{};
     if (!list.IsValid(i) || !index.IsValid(i)) {
+      bool single = out.length == 1 && context.version <= Version::k019;
+      if (!index.IsValid(i) && single) return NullIndex(i);
       validity.SetNull(i);
       continue;
     }
@@ -95,8 +104,9 @@ template <typename T>
 Column Sums(const Column& list, Context& context) {
   Type type = list.elements->type;
   if constexpr (std::is_floating_point_v<T>) {
-    return PerList<T, T>(list, type, context, [](const T* v, const std::uint8_t* ok, auto n) {
-      return std::optional<T>(static_cast<T>(Total(v, ok, n)));
+    bool narrow = context.version <= Version::k019;
+    return PerList<T, T>(list, type, context, [narrow](const T* v, const std::uint8_t* ok, auto n) {
+      return std::optional<T>(narrow ? NarrowTotal(v, ok, n) : static_cast<T>(Total(v, ok, n)));
     });
   } else {
     if (sizeof(T) < 4) type = Type::kInt64;
@@ -107,19 +117,28 @@ Column Sums(const Column& list, Context& context) {
   }
 }
 
+// The mean of an empty list is null; NaN in polars 0.19, as long as no list holds a null.
+template <typename T, typename Out>
+Column MeansOf(const Column& list, Type type, Context& context) {
+  bool nan = context.version <= Version::k019 && list.elements->valid == nullptr;
+  return PerList<T, Out>(
+      list, type, context,
+      [nan](const T* v, const std::uint8_t* ok, std::int64_t n) -> std::optional<Out> {
+        std::optional<double> mean = Average(v, ok, n);
+        if (!mean && nan) return std::numeric_limits<Out>::quiet_NaN();
+        if (!mean) return std::nullopt;
+        return static_cast<Out>(*mean);
+      });
+}
+
 template <typename T>
 Column Means(const Expr& expr, const Column& list, Context& context) {
   if constexpr (std::is_same_v<T, float>) {
-    Column means =
-        PerList<T, float>(list, Type::kFloat32, context,
-                          [](const T* v, const std::uint8_t* ok, auto n) -> std::optional<float> {
-                            std::optional<double> mean = Average(v, ok, n);
-                            if (!mean) return std::nullopt;
-                            return static_cast<float>(*mean);
-                          });
-    return expr.flag ? Widen(means, Type::kFloat64, context) : means;
+    Column means = MeansOf<float, float>(list, Type::kFloat32, context);
+    means.planned_wide = expr.flag;
+    return means;
   } else {
-    return PerList<T, double>(list, Type::kFloat64, context, Average<T>);
+    return MeansOf<T, double>(list, Type::kFloat64, context);
   }
 }
 
@@ -246,11 +265,23 @@ Result<Column> ListAggregate(const Expr& expr, const Column& list, Context& cont
   Type type = list.elements->type;
   bool logical = expr.op == Op::kListAny || expr.op == Op::kListAll;
   if (logical && type == Type::kBool) return AnyOrAll(expr, list, context);
-  if (expr.op == Op::kListSum && type == Type::kBool) return TrueCounts(list, context);
+  if (expr.op == Op::kListSum && type == Type::kBool) {
+    Column counts = TrueCounts(list, context);
+    if (context.version <= Version::k019) counts.planned = Type::kBool;
+    return counts;
+  }
   if (logical || !IsNumber(type)) {
     return InvalidArgument(
         Name(expr.op) + " cannot take lists of " + std::string(TypeName(type)),
         type == Type::kList ? "take one of the inner lists with list.get(0)" : "");
+  }
+  bool narrow =
+      type == Type::kInt8 || type == Type::kInt16 || type == Type::kUInt8 || type == Type::kUInt16;
+  if (expr.op == Op::kListSum && narrow && context.version >= Version::k1) {
+    return InvalidArgument("list.sum() of " + std::string(TypeName(type)) +
+                               " is int64 in some releases of polars and null when it is too large "
+                               "in others",
+                           "use a wider type, or list.mean() * list.len()");
   }
   return VisitNumber(type, [&](auto tag) -> Column {
     using T = typename decltype(tag)::type;

@@ -42,10 +42,10 @@ T Absolute(T value) {
   return value < T{0} ? Negative(value) : value;
 }
 
-template <typename T>
-T Rounded(T value, int decimals, bool to_even) {
-  T scale = std::pow(T{10}, static_cast<T>(decimals));
-  T scaled = value * scale;
+// As polars does it, in float64 for float32 as well.
+double Rounded(double value, int decimals, bool to_even) {
+  double scale = std::pow(10.0, decimals);
+  double scaled = value * scale;
   if (!std::isfinite(scaled)) return value;
   return (to_even ? std::nearbyint(scaled) : std::round(scaled)) / scale;
 }
@@ -108,6 +108,7 @@ bool Test(Op op, T value) {
 
 Result<Column> Math(const Expr& expr, const Column& a, Context& context) {
   if (!IsNumber(a.type) || a.bare != Column::Bare::kNo) return NoNumber(Name(expr.op), a);
+  if (a.planned_wide) return AmbiguousMean(Name(expr.op));
   if (expr.op == Op::kNegate && IsUnsigned(a.type)) {
     return NoNumber(Name(expr.op), a, "cast first, as with .cast(pl.Int64)");
   }
@@ -120,6 +121,7 @@ Result<Column> Math(const Expr& expr, const Column& a, Context& context) {
   }
   if (IsFloat(a.type)) return ApplyToFloat(expr, a, context);
   bool rounds = expr.op == Op::kFloor || expr.op == Op::kCeil || expr.op == Op::kRound;
+  if (rounds && context.version >= Version::k1) return a;
   if (rounds) return NoNumber(Name(expr.op), a, "an integer has no fraction: leave it out");
   return ApplyToFloat(expr, Widen(a, Type::kFloat64, context), context);
 }
@@ -150,12 +152,13 @@ Result<Column> NumberTest(Op op, const Column& a, Context& context) {
 Result<Column> Clip(const Column& a, const Column& lower, const Column& upper, int given,
                     Context& context) {
   if (!IsNumber(a.type) || a.bare != Column::Bare::kNo) return NoNumber("clip()", a);
+  if (a.planned_wide) return AmbiguousMean("clip()");
   for (const Column* bound : {&lower, &upper}) {
     bool used = (bound == &lower && (given & 1) != 0) || (bound == &upper && (given & 2) != 0);
     if (!used) continue;
     bool literal = bound->bare != Column::Bare::kNo && bound->scalar;
     if (!literal) return NoNumber("clip()", *bound, "give numbers as its bounds");
-    JOEY_ASSIGN_OR_RETURN(Type type, CommonType(a, *bound, Use::kArithmetic));
+    JOEY_ASSIGN_OR_RETURN(Type type, CommonType(a, *bound, Use::kArithmetic, context.version));
     if (type != a.type) {
       return NoNumber("clip() of " + Describe(a), *bound, "cast first, as with .cast(pl.Float64)");
     }

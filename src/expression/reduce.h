@@ -52,6 +52,16 @@ SumOf<T> Total(const T* values, const std::uint8_t* valid, std::int64_t count) {
   }
 }
 
+// As polars before 0.20 sums lists: in the values' own precision.
+template <typename T>
+T NarrowTotal(const T* values, const std::uint8_t* valid, std::int64_t count) {
+  T sum = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (valid == nullptr || valid[i] != 0) sum += values[i];
+  }
+  return sum;
+}
+
 inline std::int64_t CountValid(const std::uint8_t* valid, std::int64_t count) {
   if (valid == nullptr) return count;
   std::int64_t out = 0;
