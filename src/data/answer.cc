@@ -12,7 +12,6 @@ namespace joey {
 
 namespace {
 
-constexpr std::size_t kFirstRowBytes = 1024;  // most answers of one row are shorter
 constexpr std::string_view kMetadata = "metadata";
 
 constexpr std::string_view kMetadataNames[] = {"last_model", "pipeline_version", "elapsed",
@@ -80,7 +79,7 @@ class JsonRowWriter {
 
   std::string Write() {
     std::string out;
-    out.reserve(kFirstRowBytes);
+    out.reserve(FirstRowSize());
     for (std::int64_t row = 0; row < record_.rows; ++row) {
       out += row == 0 ? '[' : ',';
       for (const Cell& cell : row_) {
@@ -95,7 +94,7 @@ class JsonRowWriter {
         }
       }
       out += tail_;
-      if (row == 0)
+      if (row == 0 && record_.rows > 1)
         out.reserve((out.size() + out.size() / 8 + 16) * static_cast<std::size_t>(record_.rows));
     }
     out += ']';
@@ -109,6 +108,16 @@ class JsonRowWriter {
     int column;
     bool is_text;
   };
+
+  // About; texts are known, of other cells most are one or a few numbers.
+  std::size_t FirstRowSize() const {
+    std::size_t size = 2 + tail_.size();
+    for (const Cell& cell : row_) {
+      size += cell.before.size();
+      size += cell.is_text ? cells_[static_cast<std::size_t>(cell.column)].size() : 64;
+    }
+    return size;
+  }
 
   bool flat() const { return !options_.separator.empty(); }
   bool Selects(std::string_view group, std::string_view name) const {

@@ -5,8 +5,10 @@
 #include <arrow/array.h>
 #include <arrow/type.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace joey {
 
@@ -20,28 +22,38 @@ enum class ListFlavor {
 const std::shared_ptr<arrow::DataType>& ListOf(const std::shared_ptr<arrow::DataType>& element,
                                                ListFlavor flavor);
 
-// The last schema, for as long as names and types stay the same. Not thread-safe: one per thread.
+// The last few schemas, since the steps of a pipeline take turns on a thread. Not thread-safe: one
+// per thread.
 class SchemaCache {
  public:
   // `name(i)` is the name of column i. Fields are not nullable.
   template <typename Name>
   std::shared_ptr<arrow::Schema> Get(const arrow::ArrayVector& columns, Name&& name) {
-    if (last_ == nullptr || !Fits(columns, name)) {
-      arrow::FieldVector fields;
-      for (std::size_t i = 0; i < columns.size(); ++i) {
-        fields.push_back(arrow::field(name(i), columns[i]->type(), false));
-      }
-      last_ = arrow::schema(std::move(fields));
+    for (const auto& schema : kept_) {
+      if (Fits(*schema, columns, name)) return schema;
     }
-    return last_;
+    arrow::FieldVector fields;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      fields.push_back(arrow::field(name(i), columns[i]->type(), false));
+    }
+    auto schema = arrow::schema(std::move(fields));
+    if (kept_.size() < kKeptMax) {
+      kept_.push_back(schema);
+    } else {
+      kept_[oldest_] = schema;
+      oldest_ = (oldest_ + 1) % kKeptMax;
+    }
+    return schema;
   }
 
  private:
+  static constexpr std::size_t kKeptMax = 8;
+
   template <typename Name>
-  bool Fits(const arrow::ArrayVector& columns, Name&& name) const {
-    if (static_cast<std::size_t>(last_->num_fields()) != columns.size()) return false;
+  static bool Fits(const arrow::Schema& schema, const arrow::ArrayVector& columns, Name&& name) {
+    if (static_cast<std::size_t>(schema.num_fields()) != columns.size()) return false;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      const arrow::Field& field = *last_->field(static_cast<int>(i));
+      const arrow::Field& field = *schema.field(static_cast<int>(i));
       if (field.name() != name(i)) return false;
       if (field.type() != columns[i]->type() && !field.type()->Equals(*columns[i]->type())) {
         return false;
@@ -50,7 +62,8 @@ class SchemaCache {
     return true;
   }
 
-  std::shared_ptr<arrow::Schema> last_;
+  std::vector<std::shared_ptr<arrow::Schema>> kept_;
+  std::size_t oldest_ = 0;
 };
 
 }  // namespace joey
