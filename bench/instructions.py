@@ -25,6 +25,7 @@ BUDGET = ROOT / "tests/instruction_budget.json"
 WIDTH = 29
 REQUESTS = 200
 TOLERANCE = 0.10
+LUCK = 1000  # instructions: a part that is short may meet a slow moment of malloc
 RUNTIME = "libonnxruntime.so"
 # The parts of bench/one_row/path.h by the names its program prints.
 PARTS = {
@@ -95,9 +96,10 @@ def profile(work, requests=REQUESTS, out=None):
     """Runs the requests under callgrind; the path of its file. Start and warm-up are left out."""
     out = out or work.folder / "callgrind.out"
     callgrind = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--dump-line=no"]
+    callgrind += ["--separate-threads=yes"]  # threads of ONNX Runtime look around for work
     callgrind += ["--compress-strings=no", "--compress-pos=no", f"--callgrind-out-file={out}"]
     _run([*callgrind, *work.command("joey_one_row", requests)])
-    return out
+    return pathlib.Path(f"{out}-01")  # the thread that answers
 
 
 class Costs:
@@ -166,9 +168,12 @@ def compare(measured, budget, tolerance=TOLERANCE):
             line = (
                 f"{group} of {name}: {found:,} a request, the budget is {limit:,} ({found / limit - 1:+.0%})"
             )
-            if found > limit * (1 + tolerance):
+            slack = limit * tolerance
+            if group == "instructions" and name != "total":
+                slack = max(slack, LUCK)
+            if found > limit + slack:
                 over.append(line)
-            elif found < limit * (1 - tolerance):
+            elif found < limit - slack:
                 under.append(line)
     return over, under
 
@@ -214,7 +219,7 @@ def main():
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--write", action="store_true", help="record the figures as the new budget")
     parser.add_argument("--top", type=int, default=20, help="functions to show")
-    parser.add_argument("--keep", type=pathlib.Path, help="where to leave callgrind's file (for kcachegrind)")
+    parser.add_argument("--keep", type=pathlib.Path, help="leave callgrind's file as KEEP-01")
     arguments = parser.parse_args()
     if arguments.write and (arguments.work != "network" or arguments.requests != REQUESTS):
         parser.error("the budget is that of the small network")

@@ -36,10 +36,16 @@ def test_budget_of_one_row(work):
 
 
 def test_budget_is_compared():
-    budget = {"instructions": {"parse": 1000, "total": 5000}, "memory": {"allocations": 10}}
-    measured = {"instructions": {"parse": 1101, "total": 5499}, "memory": {"allocations": 8}}
+    budget = {
+        "instructions": {"head": 2000, "parse": 20000, "total": 50000},
+        "memory": {"allocations": 10},
+    }
+    measured = {
+        "instructions": {"head": 2990, "parse": 22010, "total": 54990},
+        "memory": {"allocations": 8},
+    }
     over, under = instructions.compare(measured, budget)
-    assert over == ["instructions of parse: 1,101 a request, the budget is 1,000 (+10%)"]
+    assert over == ["instructions of parse: 22,010 a request, the budget is 20,000 (+10%)"]
     assert under == ["memory of allocations: 8 a request, the budget is 10 (-20%)"]
 
 

@@ -109,12 +109,19 @@ class JsonRowWriter {
     bool is_text;
   };
 
-  // About; texts are known, of other cells most are one or a few numbers.
+  // About: texts are known, a number is rarely longer than 16 characters.
   std::size_t FirstRowSize() const {
     std::size_t size = 2 + tail_.size();
     for (const Cell& cell : row_) {
       size += cell.before.size();
-      size += cell.is_text ? cells_[static_cast<std::size_t>(cell.column)].size() : 64;
+      if (cell.is_text) {
+        size += cells_[static_cast<std::size_t>(cell.column)].size();
+        continue;
+      }
+      const arrow::ArrayData* values = cell.data;
+      while (!values->child_data.empty()) values = values->child_data.front().get();
+      const std::int64_t rows = std::max<std::int64_t>(record_.rows, 1);
+      size += 16 * static_cast<std::size_t>(values->length / rows + 1);
     }
     return size;
   }
