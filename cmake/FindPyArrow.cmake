@@ -1,5 +1,5 @@
 # Arrow C++ out of the pinned pyarrow wheel in .venv (docs/adr/0002): the wheel ships headers and
-# versioned libraries but no CMake package. Defines PyArrow::arrow.
+# versioned libraries but no CMake package. Defines PyArrow::arrow and PyArrow::flight.
 set(JOEY_PYTHON ${CMAKE_SOURCE_DIR}/.venv/bin/python CACHE FILEPATH "Python of the environment that holds pyarrow")
 execute_process(
   COMMAND ${JOEY_PYTHON} -c "import importlib.util as u, os; print(os.path.dirname(u.find_spec('pyarrow').origin))"
@@ -14,4 +14,9 @@ set_target_properties(PyArrow::arrow PROPERTIES
   IMPORTED_LOCATION ${PYARROW_DIR}/libarrow.so.${PYARROW_SO}
   IMPORTED_SONAME libarrow.so.${PYARROW_SO}
   INTERFACE_INCLUDE_DIRECTORIES ${PYARROW_DIR}/include)
+add_library(PyArrow::flight SHARED IMPORTED)
+set_target_properties(PyArrow::flight PROPERTIES
+  IMPORTED_LOCATION ${PYARROW_DIR}/libarrow_flight.so.${PYARROW_SO}
+  IMPORTED_SONAME libarrow_flight.so.${PYARROW_SO}
+  INTERFACE_LINK_LIBRARIES PyArrow::arrow)
 set(PyArrow_FOUND TRUE)

@@ -17,14 +17,3 @@ add_library(joey_grpc_messages OBJECT ${sources})
 set_target_properties(joey_grpc_messages PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden)
 target_include_directories(joey_grpc_messages SYSTEM PUBLIC ${generated})
 target_link_libraries(joey_grpc_messages PUBLIC gRPC::grpc++)
-
-# After joey_layer(grpc): the plug-in consists of the layer's objects.
-function(joey_grpc_plugin)
-  set_target_properties(joey_grpc PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden)
-  target_compile_definitions(joey_grpc PRIVATE "JOEY_VERSION=\"${PROJECT_VERSION}\"")
-  add_library(joey_grpc_plugin MODULE $<TARGET_OBJECTS:joey_grpc> ${CMAKE_SOURCE_DIR}/src/base/status.cc)
-  target_include_directories(joey_grpc_plugin PRIVATE ${CMAKE_SOURCE_DIR}/src)
-  target_link_libraries(joey_grpc_plugin PRIVATE joey_grpc_messages joey_options)
-  set_target_properties(joey_grpc_plugin PROPERTIES OUTPUT_NAME joey_grpc CXX_VISIBILITY_PRESET hidden
-                        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
-endfunction()

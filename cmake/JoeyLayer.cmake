@@ -21,3 +21,15 @@ function(joey_layer name)
     gtest_discover_tests(joey_${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60)
   endif()
 endfunction()
+
+# joey_plugin(NAME [DEPS target...]): libjoey_NAME.so beside the program out of the objects of the layer
+# NAME, which the program opens when it is asked for (base/plugin.h). It links nothing of Joey but Status.
+function(joey_plugin name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  set_target_properties(joey_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden)
+  add_library(joey_${name}_plugin MODULE $<TARGET_OBJECTS:joey_${name}> ${CMAKE_SOURCE_DIR}/src/base/status.cc)
+  target_include_directories(joey_${name}_plugin PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(joey_${name}_plugin PRIVATE ${ARG_DEPS} joey_options)
+  set_target_properties(joey_${name}_plugin PROPERTIES OUTPUT_NAME joey_${name} CXX_VISIBILITY_PRESET hidden
+                        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+endfunction()

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "base/files.h"
@@ -25,6 +26,7 @@ struct EngineArguments {
   std::string deployment;
   std::string listen = "127.0.0.1:0";
   std::string ready_file;
+  std::optional<int> flight_port;
 };
 
 int Fail(const EngineArguments& arguments, const Status& status) {
@@ -52,6 +54,7 @@ Result<RunningEngine> StartEngine(const EngineArguments& arguments) {
   JOEY_ASSIGN_OR_RETURN(std::string text,
                         ReadFile(arguments.deployment, limits::kControlBodyBytesMax));
   JOEY_ASSIGN_OR_RETURN(DeploymentDocument document, ParseDeploymentDocument(text));
+  if (arguments.flight_port) document.flight_port = arguments.flight_port;
   RunningEngine running;
   running.owner_pid_file = document.owner_pid_file;
   const std::size_t slash = arguments.deployment.rfind('/');
@@ -59,10 +62,11 @@ Result<RunningEngine> StartEngine(const EngineArguments& arguments) {
       slash == std::string::npos ? "scratch" : arguments.deployment.substr(0, slash) + "/scratch";
   JOEY_RETURN_IF_ERROR(PreparePlugins(document, arguments.ready_file));
   JOEY_ASSIGN_OR_RETURN(running.engine, engine::Engine::Start(std::move(document), listen));
-  const std::optional<HostPort> grpc = running.engine->grpc_address();
   if (!arguments.ready_file.empty()) {
-    if (grpc) {
-      JOEY_RETURN_IF_ERROR(WriteFileAtomically(arguments.ready_file + ".grpc", grpc->ToString()));
+    for (const auto& [suffix, address] : {std::pair(".grpc", running.engine->grpc_address()),
+                                          std::pair(".flight", running.engine->flight_address())}) {
+      if (!address) continue;
+      JOEY_RETURN_IF_ERROR(WriteFileAtomically(arguments.ready_file + suffix, address->ToString()));
     }
     JOEY_RETURN_IF_ERROR(
         WriteFileAtomically(arguments.ready_file, running.engine->address().ToString()));
@@ -111,6 +115,9 @@ int RunEngine(const EngineArguments& arguments) {
   if (const std::optional<HostPort> grpc = running->engine->grpc_address()) {
     fmt::print("gRPC on {}\n", grpc->ToString());
   }
+  if (const std::optional<HostPort> flight = running->engine->flight_address()) {
+    fmt::print("Arrow Flight on {}\n", flight->ToString());
+  }
   std::fflush(stdout);
   WaitForTheEnd(signals, running->owner_pid_file);
   running->engine->Drain();
@@ -127,6 +134,10 @@ void AddEngineCommand(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--ready-file", arguments->ready_file,
                       "Written with the bound HOST:PORT once the engine answers");
+  command
+      ->add_option("--flight-port", arguments->flight_port,
+                   "Serve Arrow Flight too, on this port; 0 takes any free one")
+      ->check(CLI::Range(0, 65535));
   command->callback([arguments] { throw CLI::RuntimeError(RunEngine(*arguments)); });
 }
 

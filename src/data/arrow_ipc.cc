@@ -235,6 +235,14 @@ Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrow(std::shared_ptr<const vo
   return WithPlainLists(std::move(batch));
 }
 
+Result<std::shared_ptr<arrow::RecordBatch>> AcceptArrowBatch(
+    std::shared_ptr<arrow::RecordBatch> batch) {
+  JOEY_RETURN_IF_ERROR(CheckSchema(*batch->schema()));
+  std::shared_ptr<arrow::Schema> schema = batch->schema();
+  JOEY_ASSIGN_OR_RETURN(batch, Join(std::move(schema), {batch}));
+  return WithPlainLists(std::move(batch));
+}
+
 Result<std::vector<ArrowPart>> EncodeArrowFile(const arrow::RecordBatch& batch) {
   GatherStream stream;
   arrow::Status written = WriteFile(batch, stream);

@@ -25,6 +25,10 @@ inline constexpr std::string_view kArrowStreamType = "application/vnd.apache.arr
 Result<std::shared_ptr<arrow::RecordBatch>> DecodeArrow(std::shared_ptr<const void> owner,
                                                         std::string_view bytes);
 
+// The same checks for a batch that came another way, and the same form of its lists.
+Result<std::shared_ptr<arrow::RecordBatch>> AcceptArrowBatch(
+    std::shared_ptr<arrow::RecordBatch> batch);
+
 // What all bodies together may unpack to, limits::kArrowUnpackedBytesMax unless set here. To be
 // called before the first DecodeArrow().
 void LimitUnpackedArrow(std::int64_t bytes);

@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "data/arrow_ipc.h"
+#include "engine/flight_port.h"
 #include "engine/infer_handler.h"
 #include "engine/inference_log.h"
 #include "engine/metrics.h"
@@ -97,7 +98,6 @@ struct Engine::Impl {
   void AddRoutes() {
     // No request may take the engine over its deployment's memory: a quarter for a body, as much
     // for what Arrow bodies unpack to; the rest is for the model, tensors and answers.
-    std::size_t body_bytes_max = limits::kInferBodyBytesMax;
     if (document.memory_bytes > 0) {
       const std::int64_t share = document.memory_bytes / 4;
       body_bytes_max = std::min(body_bytes_max, static_cast<std::size_t>(share));
@@ -163,12 +163,14 @@ struct Engine::Impl {
   std::size_t message_bytes_max = 0;
   http::Server server;
   std::unique_ptr<OipGrpcServer> grpc;  // null where nobody asked for it
+  std::unique_ptr<FlightPort> flight;   // the same
 };
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Engine::~Engine() {
   impl_->grpc.reset();
+  impl_->flight.reset();
   impl_->server.Stop();
   impl_->runner.Join();
 }
@@ -184,6 +186,14 @@ Result<std::unique_ptr<Engine>> Engine::Start(DeploymentDocument document, HostP
                                                     .port = *impl->document.grpc_port,
                                                     .message_bytes_max = impl->message_bytes_max}));
   }
+  if (impl->document.flight_port) {
+    JOEY_ASSIGN_OR_RETURN(impl->flight,
+                          FlightPort::Open({.pipeline = impl->pipeline.get(),
+                                            .log = impl->log.get(),
+                                            .runner = &impl->runner,
+                                            .batch_bytes_max = impl->message_bytes_max},
+                                           impl->server.address().host, *impl->document.flight_port));
+  }
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
@@ -194,14 +204,22 @@ std::optional<HostPort> Engine::grpc_address() const {
   return HostPort{address().host, static_cast<std::uint16_t>(impl_->grpc->port())};
 }
 
+std::optional<HostPort> Engine::flight_address() const {
+  if (impl_->flight == nullptr) return std::nullopt;
+  return HostPort{address().host, static_cast<std::uint16_t>(impl_->flight->port())};
+}
+
 void Engine::Drain() {
   impl_->draining = true;
-  std::thread grpc;
+  std::vector<std::thread> others;
   if (impl_->grpc != nullptr) {
-    grpc = std::thread([this] { impl_->grpc->Drain(limits::kDrainSecondsMax); });
+    others.emplace_back([this] { impl_->grpc->Drain(limits::kDrainSecondsMax); });
+  }
+  if (impl_->flight != nullptr) {
+    others.emplace_back([this] { impl_->flight->Drain(limits::kDrainSecondsMax); });
   }
   impl_->server.Drain(limits::kDrainSecondsMax);
-  if (grpc.joinable()) grpc.join();
+  for (std::thread& other : others) other.join();
   if (impl_->log != nullptr) impl_->log->Flush(std::chrono::seconds(limits::kLogFlushSecondsMax));
 }
 

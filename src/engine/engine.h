@@ -20,6 +20,8 @@ class Engine {
   HostPort address() const;
   // Where gRPC is answered, if the document asks for it.
   std::optional<HostPort> grpc_address() const;
+  // The same for Arrow Flight.
+  std::optional<HostPort> flight_address() const;
 
   // Stops accepting, answers what is running (for at most limits::kDrainSecondsMax) and hands the
   // logs over. To be called once, before destruction.

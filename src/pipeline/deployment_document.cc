@@ -56,6 +56,9 @@ Result<DeploymentDocument> Read(const json& document) {
   if (document.contains("grpc") && !document["grpc"].is_null()) {
     out.grpc_port = document["grpc"].at("port").get<int>();
   }
+  if (document.contains("flight") && !document["flight"].is_null()) {
+    out.flight_port = document["flight"].at("port").get<int>();
+  }
   if (document.contains("owner") && !document["owner"].is_null()) {
     out.owner_pid_file = document["owner"].at("pid_file");
   }
