@@ -66,11 +66,11 @@ inline constexpr int kPluginInstallSecondsMax = 1800;  // to download and unpack
 // Engine
 inline constexpr std::size_t kInlineBodyBytesMax = 64 * 1024;   // run on the I/O thread
 inline constexpr std::uint64_t kInlineRunNanosMax = 1'000'000;  // mean model time to do so
-inline constexpr int kGrpcThreadsMax = 64;     // calls of an engine at the same time
+inline constexpr int kGrpcThreadsMax = 64;            // calls of an engine at the same time
 inline constexpr std::size_t kFlightStreamsMax = 64;  // of an engine, open at the same time
-inline constexpr int kComputeQueueMax = 1024;  // requests waiting for or on compute threads
-inline constexpr int kDrainSecondsMax = 30;    // for running requests at shutdown
-inline constexpr int kLogFlushSecondsMax = 5;  // to hand logs over at shutdown
+inline constexpr int kComputeQueueMax = 1024;         // requests waiting for or on compute threads
+inline constexpr int kDrainSecondsMax = 30;           // for running requests at shutdown
+inline constexpr int kLogFlushSecondsMax = 5;         // to hand logs over at shutdown
 
 // Requests that run together
 inline constexpr std::int64_t kBatchRowsMax = 64;        // of one batch

@@ -187,12 +187,12 @@ Result<std::unique_ptr<Engine>> Engine::Start(DeploymentDocument document, HostP
                                                     .message_bytes_max = impl->message_bytes_max}));
   }
   if (impl->document.flight_port) {
-    JOEY_ASSIGN_OR_RETURN(impl->flight,
-                          FlightPort::Open({.pipeline = impl->pipeline.get(),
-                                            .log = impl->log.get(),
-                                            .runner = &impl->runner,
-                                            .batch_bytes_max = impl->message_bytes_max},
-                                           impl->server.address().host, *impl->document.flight_port));
+    JOEY_ASSIGN_OR_RETURN(
+        impl->flight, FlightPort::Open({.pipeline = impl->pipeline.get(),
+                                        .log = impl->log.get(),
+                                        .runner = &impl->runner,
+                                        .batch_bytes_max = impl->message_bytes_max},
+                                       impl->server.address().host, *impl->document.flight_port));
   }
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }

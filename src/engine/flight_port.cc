@@ -217,7 +217,8 @@ FlightPort::~FlightPort() { impl_->server.reset(); }
 
 Result<std::unique_ptr<FlightPort>> FlightPort::Open(const Parts& parts, const std::string& host,
                                                      int port) {
-  JOEY_ASSIGN_OR_RETURN(void* symbol, OpenPlugin("joey_flight", kFlightStart, "build it together with the program"));
+  JOEY_ASSIGN_OR_RETURN(
+      void* symbol, OpenPlugin("joey_flight", kFlightStart, "build it together with the program"));
   auto impl = std::make_unique<Impl>(parts);
   Status status;
   auto* start = reinterpret_cast<FlightStart*>(symbol);
