@@ -98,6 +98,7 @@ struct Engine::Impl {
   void AddRoutes() {
     // No request may take the engine over its deployment's memory: a quarter for a body, as much
     // for what Arrow bodies unpack to; the rest is for the model, tensors and answers.
+    std::size_t body_bytes_max = limits::kInferBodyBytesMax;
     if (document.memory_bytes > 0) {
       const std::int64_t share = document.memory_bytes / 4;
       body_bytes_max = std::min(body_bytes_max, static_cast<std::size_t>(share));

@@ -46,6 +46,8 @@ struct DeploymentDocument {
   std::optional<LogSettings> logs;
   std::optional<int> grpc_port;    // none: no gRPC; 0: any free port
   std::optional<int> flight_port;  // none: no Arrow Flight; 0: any free port
+  std::string owner_pid_file;      // empty: nobody to outlive
+  std::string scratch_directory;   // not of the document: made when a model has to be unpacked
 };
 
 // Errors name the key that is missing or wrong.
