@@ -264,8 +264,8 @@ def test_a_client_that_does_not_read_is_not_read_from(target):
             writer.done_writing()
 
         thread = threading.Thread(target=write)
-        thread.start()
         before = target.requests()
+        thread.start()
 
         # It has stopped when nothing was taken for a while; all of it would be 4 million rows.
         def stopped():
