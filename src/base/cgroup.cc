@@ -86,7 +86,7 @@ namespace {
 // A group is busy for a moment after its last process has ended, and for as long as a child that
 // its program left behind lives: such a child is ended too.
 void RemoveGroup(const std::string& directory) {
-  constexpr int kTries = 100;
+  constexpr int kTries = 500;  // a throttled group takes its time to die
   for (int i = 0; i < kTries && ::rmdir(directory.c_str()) != 0 && errno == EBUSY; ++i) {
     Result<std::string> members = ReadFile(directory + "/cgroup.procs", 1 << 20);
     if (!members.ok()) return;
