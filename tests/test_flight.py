@@ -1,5 +1,6 @@
 """Arrow Flight on an engine: streams of batches with pyarrow's own client."""
 
+import contextlib
 import json
 import pathlib
 import threading
@@ -194,9 +195,11 @@ def test_a_bad_batch_in_the_middle(target):
     with target.connect() as client:
         writer, reader = client.do_exchange(COMMAND)
         writer.begin(schema)
-        for one in [good, good, bad, good]:
+        for one in [good, good, bad]:
             writer.write_batch(one)
-        writer.done_writing()
+        with contextlib.suppress(pa.ArrowInvalid):  # the engine may have ended the call by now
+            writer.write_batch(good)
+            writer.done_writing()
         for _ in range(2):
             assert reader.read_chunk().data.num_rows == 1
         with pytest.raises(pa.ArrowInvalid, match=r"shape \[1\]"):
