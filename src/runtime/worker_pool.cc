@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -179,12 +180,16 @@ Status WorkerPool::Impl::Failure(Slot* slot, const Status& status) {
            "make the step faster, or send fewer rows per request"};
   } else if (status.code() == Code::kUnavailable) {
     std::string ending = slot->process->End(kOwnEnd);
+    // Nobody else ends workers so: they are the first that the kernel takes when memory runs out.
+    const bool killed = ending.starts_with("signal 9");
     out = slot->process->killed_for_memory()
               ? ResourceExhausted(who + " used more than " + std::to_string(options.memory_bytes) +
                                       " bytes of memory and was ended",
                                   "send fewer rows per request, or deploy with more memory")
               : Unavailable(who + " died while it worked on this request: " + ending,
-                            "it is started again; what it printed is in the engine's log");
+                            killed ? "the machine or the deployment was short of memory, it seems: "
+                                     "deploy with more"
+                                   : "it is started again; what it printed is in the engine's log");
   } else {
     slot->process->End();
     out = status.WithContext(who);
@@ -367,8 +372,12 @@ void WorkerPool::Impl::FinishStart(Slot& slot) {
   if (!was_ready) {
     was_ready = true;
     ready_text = std::string(frame->first);
+    // Of the machine rather than of this step: once is enough.
+    static std::atomic<bool> said = false;
     std::string missing = MissingLayers(slot.process->layers());
-    if (!missing.empty()) spdlog::warn("{} runs in a weaker sandbox: {}", options.name, missing);
+    if (!missing.empty() && !said.exchange(true)) {
+      spdlog::warn("workers run in a weaker sandbox: {}", missing);
+    }
     started.notify_all();
   }
   Give(slot);
