@@ -4,6 +4,7 @@ api            the REST API of a server that all tests of this process share
 joey_url       the URL of that server
 check_joey     a server that writes check_failures, as the older recordings have it
 undeployed     a list: pipelines put in it are undeployed after the test
+deploy         deploy(pipeline) on little CPU and memory, undeployed after the test
 joey           a server of the test's own, which it may stop and kill
 joey_factory   several of them, with options: joey_factory("--check-column", "check_failures")
 cases          the folder of the shared cases; the test is skipped where there is none
@@ -16,7 +17,10 @@ import pathlib
 import subprocess
 
 import pytest
+import wallaroo
 from harness import ROOT, Api, Joey, binary
+
+SMALL = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory("256Mi").build()
 
 
 def _need_binary():
@@ -60,6 +64,15 @@ def undeployed():
     yield pipelines
     for pipeline in pipelines:
         pipeline.undeploy()
+
+
+@pytest.fixture
+def deploy(undeployed):
+    def start(pipeline):
+        undeployed.append(pipeline)
+        return pipeline.deploy(deployment_config=SMALL)
+
+    return start
 
 
 @pytest.fixture

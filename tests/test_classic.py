@@ -112,6 +112,73 @@ def test_wrong_input_is_named(engine, body, words):
     assert post(engine, {"tensor": [[1, 2, 3]]}).status_code == 200
 
 
+def answer_of(folder, steps, body, count=2):
+    """The documents of an engine of `count` models, the first of which doubles, the next triples."""
+    engine = Engine(folder, [models.scale(2 + i, 3) for i in range(count)], ["tensor"])
+    models_of_steps = [step["ModelInference"]["models"][0] for step in engine.document["steps"]]
+    engine.document["steps"] = steps(models_of_steps)
+    engine.start()
+    try:
+        response = post(engine, body)
+        assert response.status_code == 200, response.text
+        return response.json()
+    finally:
+        assert engine.stop() == 0, engine.log.read_text()
+
+
+def test_shadows_in_the_form_of_outputs(tmp_path):
+    def steps(given):
+        return [
+            {"ModelInference": {"models": given}},
+            {"AuditResults": {"from": 1, "to": None}},
+            {"MultiOut": {}},
+        ]
+
+    (document,) = answer_of(tmp_path, steps, {"tensor": [[1, 2, 3]]})
+    assert document["outputs"] == [{"Float": {"data": [2, 4, 6], "dim": [1, 3], "v": 1}}]
+    assert document["shadow_data"] == {"test-1": [{"Float": {"data": [3, 6, 9], "dim": [1, 3], "v": 1}}]}
+
+
+def test_rows_of_a_split_by_the_model_they_met(tmp_path):
+    def steps(given):
+        weights = [{"model": model, "weight": 1} for model in given]
+        return [{"RandomSplit": {"hash_key": "key", "weights": weights}}]
+
+    body = {"tensor": [[i, 0, 0] for i in range(1, 31)], "key": [f"user {i}" for i in range(30)]}
+    documents = answer_of(tmp_path, steps, body)
+    assert {document["model_name"] for document in documents} == {"test-0", "test-1"}
+    row = 0
+    for document in documents:
+        factor = 2 if document["model_name"] == "test-0" else 3
+        ((kind, output),) = document["outputs"][0].items()
+        assert kind == "Float" and document["original_data"] is None
+        for first in output["data"][::3]:
+            row += 1
+            assert first == factor * row
+    assert row == 30
+
+
+def test_a_legacy_check_names_its_expression(tmp_path):
+    def steps(given):
+        variable = {
+            "node": "variable",
+            "variant_id": {"name": given[0]["name"]},
+            "position": "output",
+            "key": [0, 0],
+        }
+        limit = {"node": "literal", "float": 3.0}
+        root = {"node": "binop", "op": "<", "left": variable, "right": limit}
+        value = {"root": root, "required_data": [{"name": given[0]["name"]}]}
+        tree = json.dumps({"values": {"low": value}, "gauges": [], "validations": ["low"]})
+        return [{"ModelInference": {"models": given}}, {"Check": {"tree": [tree]}}]
+
+    for first, failures in ((1, []), (2, [{"False": {"expr": "test-0.outputs[0][0] < 3"}}])):
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        (document,) = answer_of(folder, steps, {"tensor": [[first, 2, 3]]}, count=1)
+        assert document["check_failures"] == failures
+
+
 def test_sdk(joey_url):
     client = wallaroo.Client(joey_url, interactive=False)
     api = Api(joey_url)

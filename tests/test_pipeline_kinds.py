@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import wallaroo
+from joey_fixtures import SMALL
 from wallaroo import exceptions
 
 pytestmark = pytest.mark.xdist_group("shared-joey")
 
-SMALL = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory("256Mi").build()
 FACTORS = {"control": 2.0, "challenger": 3.0, "other": 5.0}
 
 
@@ -34,15 +34,6 @@ def three(wl, tmp_path):
         file.write_bytes(models.scale(factor, 1))
         uploaded.append(wl.upload_model(name, file))
     return uploaded
-
-
-@pytest.fixture
-def deploy(undeployed):
-    def start(pipeline):
-        undeployed.append(pipeline)
-        return pipeline.deploy(deployment_config=SMALL)
-
-    return start
 
 
 def frame(rows, **columns):

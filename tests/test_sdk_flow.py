@@ -12,13 +12,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import wallaroo
+from joey_fixtures import SMALL
 from wallaroo import exceptions
 from wallaroo.deployment_config import DeploymentConfigBuilder
 from wallaroo.framework import Framework
 
 pytestmark = pytest.mark.xdist_group("shared-joey")
-
-SMALL = DeploymentConfigBuilder().cpus(0.25).memory("256Mi").build()
 
 
 @pytest.fixture

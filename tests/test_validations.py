@@ -9,9 +9,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import wallaroo
+from joey_fixtures import SMALL
 from wallaroo import exceptions
-
-SMALL = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory("256Mi").build()
 
 
 def client(url):
@@ -23,15 +22,6 @@ def client(url):
 @pytest.fixture
 def wl(joey_url):
     return client(joey_url)
-
-
-@pytest.fixture
-def deploy(undeployed):
-    def start(pipeline):
-        undeployed.append(pipeline)
-        return pipeline.deploy(deployment_config=SMALL)
-
-    return start
 
 
 def scale(wl, tmp_path, name="double", factor=2.0, width=3):

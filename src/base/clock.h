@@ -1,6 +1,7 @@
-// Wall-clock times as the API shows them: UTC with microseconds.
+// Wall-clock times as the API shows them, UTC with microseconds; how long something took.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,6 +12,12 @@ namespace joey {
 
 // Microseconds since 1970-01-01 UTC.
 std::int64_t NowMicros();
+
+// Since `start`, which is not in the future.
+inline std::uint64_t NanosSince(std::chrono::steady_clock::time_point start) {
+  const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - start;
+  return static_cast<std::uint64_t>(took.count());
+}
 
 // "2026-11-24T09:00:00.123456+00:00"
 std::string FormatMicros(std::int64_t micros);

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kNameBytesMax = 128;  // longer texts are no names worth a suggestion
 constexpr std::size_t kSuggestionsMax = 3;
+constexpr std::size_t kListBytes = 200;  // of quoted names, before the rest is left out
 
 }  // namespace
 
@@ -57,6 +58,16 @@ std::string DidYouMean(std::string_view name, const std::vector<std::string>& ca
     out += "'" + std::string(near[i].second) + "'";
   }
   return out + "?";
+}
+
+std::string QuotedList(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) {
+    if (!out.empty()) out += ", ";
+    out += "'" + name + "'";
+    if (out.size() > kListBytes && &name != &names.back()) return out + ", …";
+  }
+  return out;
 }
 
 }  // namespace joey

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "data/json_print.h"
+#include "data/made_columns.h"
 
 namespace joey {
 
@@ -150,9 +151,6 @@ class JsonRowWriter {
   }
 
   bool flat() const { return !options_.separator.empty(); }
-  bool Selects(std::string_view group, std::string_view name) const {
-    return options_.dataset.SelectsAll() || options_.dataset.Selects(Joined(group, ".", name));
-  }
 
   void AddKey(std::string_view group, std::string_view name, bool& opened) {
     if (flat()) {
@@ -181,7 +179,7 @@ class JsonRowWriter {
   void AddColumns(std::string_view group, const arrow::RecordBatch& batch, bool as_text) {
     bool opened = false;
     for (int i = 0; i < batch.num_columns(); ++i) {
-      if (!Selects(group, batch.schema()->field(i)->name())) continue;
+      if (!options_.dataset.Selects(group, batch.schema()->field(i)->name())) continue;
       AddKey(group, batch.schema()->field(i)->name(), opened);
       row_.push_back({std::move(text_), batch.column_data(i).get(), i, as_text});
       text_.clear();
@@ -204,7 +202,7 @@ class JsonRowWriter {
     bool opened = false;
     std::string_view group;
     for (const ExtraColumn& column : ShadowsOf(record_)) {
-      if (!Selects(column.group, column.name)) continue;
+      if (!options_.dataset.Selects(column.group, column.name)) continue;
       if (column.group != group) {
         CloseGroup(opened);
         opened = false;
@@ -220,7 +218,7 @@ class JsonRowWriter {
     const std::vector<ExtraColumn> anomalies = ExtraOf(record_, "anomaly");
     const std::vector<ExtraColumn> failures = ExtraOf(record_, "check_failures");
     for (const ExtraColumn& column : anomalies) {
-      if (Selects("anomaly", column.name)) AddExtra(column, opened);
+      if (options_.dataset.Selects("anomaly", column.name)) AddExtra(column, opened);
     }
     CloseGroup(opened);
     if (!failures.empty()) {
@@ -231,7 +229,7 @@ class JsonRowWriter {
       text_.clear();
     } else if (record_.context->check_column == CheckColumn::kCheckFailures) {
       if (options_.dataset.Selects("check_failures")) text_ += ",\"check_failures\":[]";
-    } else if (anomalies.empty() && options_.dataset.Selects("anomaly.count")) {
+    } else if (anomalies.empty() && options_.dataset.Selects("anomaly", "count")) {
       opened = false;
       AddKey("anomaly", "count", opened);
       text_ += '0';
@@ -243,7 +241,7 @@ class JsonRowWriter {
     bool opened = false;
     const std::vector<ExtraColumn> own = ExtraOf(record_, kMetadata);
     for (const std::string_view name : kMetadataNames) {
-      if (!Selects(kMetadata, name)) continue;
+      if (!options_.dataset.Selects(kMetadata, name)) continue;
       const auto replaced = std::find_if(own.begin(), own.end(),
                                          [&](const ExtraColumn& c) { return c.name == name; });
       if (replaced != own.end()) {
@@ -264,45 +262,16 @@ class JsonRowWriter {
   std::string tail_;
 };
 
-template <typename T>
-std::shared_ptr<arrow::Array> Repeat(std::shared_ptr<arrow::DataType> type, T value,
-                                     std::int64_t rows) {
-  std::vector<T> values(static_cast<std::size_t>(rows), value);
-  return arrow::MakeArray(arrow::ArrayData::Make(
-      std::move(type), rows, {nullptr, arrow::Buffer::FromVector(std::move(values))}, 0));
-}
-
-std::shared_ptr<arrow::Array> RepeatText(std::string_view text, std::int64_t rows) {
-  std::string characters;
-  std::vector<std::int32_t> ends{0};
-  for (std::int64_t i = 0; i < rows; ++i) {
-    characters += text;
-    ends.push_back(static_cast<std::int32_t>(characters.size()));
-  }
-  return std::make_shared<arrow::StringArray>(rows, arrow::Buffer::FromVector(std::move(ends)),
-                                              arrow::Buffer::FromString(std::move(characters)));
-}
-
-// `rows` lists, each with the `width` values of one repetition in `values`.
-std::shared_ptr<arrow::Array> ListsOf(std::shared_ptr<arrow::Array> values, std::int64_t width,
-                                      std::int64_t rows) {
-  std::vector<std::int32_t> ends;
-  for (std::int64_t i = 0; i <= rows; ++i) ends.push_back(static_cast<std::int32_t>(i * width));
-  return std::make_shared<arrow::ListArray>(arrow::list(values->type()), rows,
-                                            arrow::Buffer::FromVector(std::move(ends)),
-                                            std::move(values));
-}
-
 std::shared_ptr<arrow::Array> RepeatElapsed(const std::vector<std::uint64_t>& elapsed,
                                             std::int64_t rows) {
   std::vector<std::uint64_t> values;
   values.reserve(elapsed.size() * static_cast<std::size_t>(rows));
   for (std::int64_t i = 0; i < rows; ++i)
     values.insert(values.end(), elapsed.begin(), elapsed.end());
-  auto count = static_cast<std::int64_t>(values.size());
-  return ListsOf(
-      std::make_shared<arrow::UInt64Array>(count, arrow::Buffer::FromVector(std::move(values))),
-      static_cast<std::int64_t>(elapsed.size()), rows);
+  std::vector<std::int32_t> ends(static_cast<std::size_t>(rows) + 1);
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    ends[i] = static_cast<std::int32_t>(i * elapsed.size());
+  return ListColumn(std::move(ends), NumberColumn(arrow::uint64(), std::move(values)));
 }
 
 // Answers count anomalies in an int8 (guide L10393ff).
@@ -312,8 +281,7 @@ std::shared_ptr<arrow::Array> CountsAsInt8(const arrow::UInt32Array& counts) {
   for (std::int64_t i = 0; i < counts.length(); ++i) {
     values.push_back(static_cast<std::int8_t>(std::min<std::uint32_t>(counts.Value(i), 127)));
   }
-  return std::make_shared<arrow::Int8Array>(counts.length(),
-                                            arrow::Buffer::FromVector(std::move(values)));
+  return NumberColumn(arrow::int8(), std::move(values));
 }
 
 class TableBuilder {
@@ -323,7 +291,8 @@ class TableBuilder {
 
   std::shared_ptr<arrow::RecordBatch> Build() {
     Add(arrow::field("time", arrow::timestamp(arrow::TimeUnit::MILLI)),
-        Repeat(arrow::timestamp(arrow::TimeUnit::MILLI), record_.time_ms, record_.rows));
+        NumberColumn(arrow::timestamp(arrow::TimeUnit::MILLI),
+                     std::vector(row_count(), record_.time_ms)));
     AddBatch("in", *record_.in);
     AddBatch("out", *record_.out);
     AddShadows();
@@ -338,6 +307,8 @@ class TableBuilder {
     arrow::FieldVector fields;
     arrow::ArrayVector arrays;
   };
+
+  std::size_t row_count() const { return static_cast<std::size_t>(record_.rows); }
 
   void Add(std::shared_ptr<arrow::Field> field, std::shared_ptr<arrow::Array> array) {
     fields_.push_back(std::move(field));
@@ -365,7 +336,7 @@ class TableBuilder {
   void AddBatch(std::string_view group, const arrow::RecordBatch& batch) {
     Group nested;
     for (int i = 0; i < batch.num_columns(); ++i) {
-      if (!options_.dataset.Selects(Joined(group, ".", batch.column_name(i)))) continue;
+      if (!options_.dataset.Selects(group, batch.column_name(i))) continue;
       AddColumn(group, batch.column_name(i), false, batch.column(i), nested);
     }
     AddGroup(group, nested);
@@ -375,7 +346,7 @@ class TableBuilder {
     Group nested;
     std::string_view group;
     for (const ExtraColumn& column : ShadowsOf(record_)) {
-      if (!options_.dataset.Selects(Joined(column.group, ".", column.name))) continue;
+      if (!options_.dataset.Selects(column.group, column.name)) continue;
       if (column.group != group) {
         AddGroup(group, nested);
         nested = {};
@@ -395,7 +366,7 @@ class TableBuilder {
     const std::vector<ExtraColumn> anomalies = ExtraOf(record_, "anomaly");
     const std::vector<ExtraColumn> failures = ExtraOf(record_, "check_failures");
     for (const ExtraColumn& column : anomalies) {
-      if (!options_.dataset.Selects(Joined("anomaly", ".", column.name))) continue;
+      if (!options_.dataset.Selects("anomaly", column.name)) continue;
       std::shared_ptr<arrow::Array> array = record_.extra->column(column.index);
       if (column.name == "count")
         array = CountsAsInt8(static_cast<const arrow::UInt32Array&>(*array));
@@ -404,14 +375,14 @@ class TableBuilder {
     if (!failures.empty() || record_.context->check_column == CheckColumn::kCheckFailures) {
       AddGroup("anomaly", nested);
       if (!options_.dataset.Selects("check_failures")) return;
-      auto lists = failures.empty() ? ListsOf(RepeatText("", 0), 0, record_.rows)
+      auto lists = failures.empty() ? EmptyTextLists(record_.rows)
                                     : record_.extra->column(failures[0].index);
       Add(arrow::field("check_failures", lists->type()), lists);
       return;
     }
-    if (anomalies.empty() && options_.dataset.Selects("anomaly.count")) {
-      AddColumn("anomaly", "count", true, Repeat(arrow::int8(), std::int8_t{0}, record_.rows),
-                nested);
+    if (anomalies.empty() && options_.dataset.Selects("anomaly", "count")) {
+      AddColumn("anomaly", "count", true,
+                NumberColumn(arrow::int8(), std::vector<std::int8_t>(row_count())), nested);
     }
     AddGroup("anomaly", nested);
   }
@@ -420,19 +391,19 @@ class TableBuilder {
     const RecordContext& context = *record_.context;
     Group nested;
     const auto add = [&](const std::string& name, auto make) {
-      if (!options_.dataset.Selects(Joined(kMetadata, ".", name))) return;
+      if (!options_.dataset.Selects(kMetadata, name)) return;
       AddColumn(kMetadata, name, true, make(), nested);
     };
     std::int64_t rows = record_.rows;
     const std::vector<ExtraColumn> own = ExtraOf(record_, "metadata.last_model");
     add("last_model", [&] {
-      return own.empty() ? RepeatText(context.last_model, rows)
+      return own.empty() ? RepeatedText(context.last_model, rows)
                          : record_.extra->column(own[0].index);
     });
-    add("pipeline_version", [&] { return RepeatText(context.pipeline_version, rows); });
+    add("pipeline_version", [&] { return RepeatedText(context.pipeline_version, rows); });
     add("elapsed", [&] { return RepeatElapsed(record_.elapsed_ns, rows); });
-    add("dropped", [&] { return ListsOf(RepeatText("", 0), 0, rows); });
-    add("partition", [&] { return RepeatText(context.partition, rows); });
+    add("dropped", [&] { return EmptyTextLists(rows); });
+    add("partition", [&] { return RepeatedText(context.partition, rows); });
     AddGroup(kMetadata, nested);
   }
 

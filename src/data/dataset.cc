@@ -38,4 +38,8 @@ bool Dataset::Selects(std::string_view name) const {
   return Best(include_, name) > Best(exclude_, name);
 }
 
+bool Dataset::Selects(std::string_view group, std::string_view name) const {
+  return all_ || Selects(std::string(group) + "." + std::string(name));
+}
+
 }  // namespace joey

@@ -25,6 +25,7 @@ class Dataset {
 
   // `name` is "time", or a column with its group: "in.tensor", "metadata.elapsed".
   bool Selects(std::string_view name) const;
+  bool Selects(std::string_view group, std::string_view name) const;
 
  private:
   Dataset() = default;

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/limits.h"
+#include "data/made_columns.h"
 #include "engine/log_frame.h"
 
 namespace joey::engine {
@@ -183,35 +184,6 @@ class Gatherer {
   MarkPoint mark_;
 };
 
-template <typename T>
-std::shared_ptr<arrow::Array> Numbers(std::shared_ptr<arrow::DataType> type,
-                                      std::vector<T> values) {
-  auto length = static_cast<std::int64_t>(values.size());
-  return arrow::MakeArray(arrow::ArrayData::Make(
-      std::move(type), length, {nullptr, arrow::Buffer::FromVector(std::move(values))}, 0));
-}
-
-std::shared_ptr<arrow::Array> Repeated(const std::string& text, std::int64_t rows) {
-  std::string characters;
-  characters.reserve(text.size() * static_cast<std::size_t>(rows));
-  std::vector<std::int32_t> ends{0};
-  ends.reserve(static_cast<std::size_t>(rows) + 1);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    characters += text;
-    ends.push_back(static_cast<std::int32_t>(characters.size()));
-  }
-  return std::make_shared<arrow::StringArray>(rows, arrow::Buffer::FromVector(std::move(ends)),
-                                              arrow::Buffer::FromString(std::move(characters)));
-}
-
-std::shared_ptr<arrow::Array> Lists(std::vector<std::int32_t> ends,
-                                    std::shared_ptr<arrow::Array> values) {
-  auto rows = static_cast<std::int64_t>(ends.size()) - 1;
-  return std::make_shared<arrow::ListArray>(arrow::list(values->type()), rows,
-                                            arrow::Buffer::FromVector(std::move(ends)),
-                                            std::move(values));
-}
-
 }  // namespace
 
 Result<LogSchema> ReadSchemaPayload(std::string_view payload) {
@@ -306,14 +278,14 @@ std::size_t LogAssembler::bytes() const {
 std::shared_ptr<arrow::RecordBatch> LogAssembler::Finish() {
   const RecordContext& context = impl_->schema.context;
   const std::int64_t row_count = rows();
-  const auto row_size = static_cast<std::size_t>(row_count);
   arrow::FieldVector fields;
   arrow::ArrayVector arrays;
   const auto add = [&](std::string name, bool nullable, std::shared_ptr<arrow::Array> array) {
     fields.push_back(arrow::field(std::move(name), array->type(), nullable));
     arrays.push_back(std::move(array));
   };
-  add("time", true, Numbers(arrow::timestamp(arrow::TimeUnit::MILLI), std::move(impl_->times)));
+  add("time", true,
+      NumberColumn(arrow::timestamp(arrow::TimeUnit::MILLI), std::move(impl_->times)));
   std::size_t column = 0;
   for (const auto& [prefix, side] :
        {std::pair("in.", impl_->schema.in), std::pair("out.", impl_->schema.out)}) {
@@ -334,21 +306,21 @@ std::shared_ptr<arrow::RecordBatch> LogAssembler::Finish() {
     checked = checked || name == "anomaly.count" || name == "check_failures";
     add(name, name == "check_failures", std::move(array));
   }
-  const auto no_lists = [&] {
-    return Lists(std::vector<std::int32_t>(row_size + 1, 0), Repeated("", 0));
-  };
   if (!checked && context.check_column == CheckColumn::kCheckFailures) {
-    add("check_failures", true, no_lists());
+    add("check_failures", true, EmptyTextLists(row_count));
   } else if (!checked) {
-    add("anomaly.count", false, Numbers(arrow::uint32(), std::vector<std::uint32_t>(row_size, 0)));
+    add("anomaly.count", false,
+        NumberColumn(arrow::uint32(),
+                     std::vector<std::uint32_t>(static_cast<std::size_t>(row_count))));
   }
   add("metadata.last_model", true,
-      last_models ? last_models : Repeated(context.last_model, row_count));
-  add("metadata.pipeline_version", true, Repeated(context.pipeline_version, row_count));
+      last_models ? last_models : RepeatedText(context.last_model, row_count));
+  add("metadata.pipeline_version", true, RepeatedText(context.pipeline_version, row_count));
   add("metadata.elapsed", true,
-      Lists(std::move(impl_->elapsed_ends), Numbers(arrow::uint64(), std::move(impl_->elapsed))));
-  add("metadata.dropped", false, no_lists());
-  add("metadata.partition", true, Repeated(context.partition, row_count));
+      ListColumn(std::move(impl_->elapsed_ends),
+                 NumberColumn(arrow::uint64(), std::move(impl_->elapsed))));
+  add("metadata.dropped", false, EmptyTextLists(row_count));
+  add("metadata.partition", true, RepeatedText(context.partition, row_count));
   return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), row_count, std::move(arrays));
 }
 

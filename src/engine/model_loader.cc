@@ -17,14 +17,8 @@ Result<LoadedModel> ModelLoader::Load(const ModelEntry& entry) {
                   "upload the model again");
   }
   LoadedModel loaded;
-  if (entry.runtime == "onnx") {
-    Result<std::shared_ptr<const Model>> model = LoadOnnx(file.bytes());
-    if (!model.ok()) return model.status().WithContext(name);
-    loaded.tensors = Batched(entry.reference.name, std::move(*model));
-    return loaded;
-  }
-  if (entry.runtime == "tensorflow") {
-    Result<std::shared_ptr<const Model>> model = LoadTensorFlow(entry.path);
+  if (entry.runtime == "onnx" || entry.runtime == "tensorflow") {
+    auto model = entry.runtime == "onnx" ? LoadOnnx(file.bytes()) : LoadTensorFlow(entry.path);
     if (!model.ok()) return model.status().WithContext(name);
     loaded.tensors = Batched(entry.reference.name, std::move(*model));
     return loaded;

@@ -28,24 +28,19 @@ constexpr std::array<std::string_view, 14> kDatatypes = {
     "FP16",  "BF16",  "FP32",   "FP64",   "INT8",   "INT16", "INT32",
     "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "BOOL",  "BYTES"};
 
-Status Problem(std::string_view tensor, std::string what, std::string hint) {
-  return InvalidArgument("tensor '" + std::string(tensor) + "': " + std::move(what),
-                         std::move(hint));
-}
-
 Status WrongSize(const OipTensor& tensor, std::size_t expected) {
-  return Problem(tensor.name,
-                 "shape " + ShapeText(tensor.shape) + " of " + tensor.datatype + " takes " +
-                     std::to_string(expected) + " bytes, there are " +
-                     std::to_string(tensor.bytes.size()),
-                 "send exactly the elements of the shape, without padding");
+  return OipProblem(tensor.name,
+                    "shape " + ShapeText(tensor.shape) + " of " + tensor.datatype + " takes " +
+                        std::to_string(expected) + " bytes, there are " +
+                        std::to_string(tensor.bytes.size()),
+                    "send exactly the elements of the shape, without padding");
 }
 
 Status CheckBools(const OipTensor& tensor) {
   for (char c : tensor.bytes) {
     if (c != 0 && c != 1) {
-      return Problem(tensor.name, "a BOOL element is " + std::to_string(int{c}),
-                     "send one byte for each, 0 or 1");
+      return OipProblem(tensor.name, "a BOOL element is " + std::to_string(int{c}),
+                        "send one byte for each, 0 or 1");
     }
   }
   return {};
@@ -74,7 +69,7 @@ Result<std::shared_ptr<arrow::Array>> NumberValues(OipTensor& tensor, ElementTyp
 
 Result<std::shared_ptr<arrow::Array>> TextValues(const OipTensor& tensor, std::int64_t count) {
   const auto broken = [&] {
-    return Problem(
+    return OipProblem(
         tensor.name,
         "its bytes are not " + std::to_string(count) + " BYTES elements, as its shape says",
         "send for each its length in four bytes, little-endian, and then its bytes");
@@ -94,7 +89,7 @@ Result<std::shared_ptr<arrow::Array>> TextValues(const OipTensor& tensor, std::i
     rest.remove_prefix(sizeof length);
     if (rest.size() < length) return broken();
     if (characters.size() + length > std::numeric_limits<std::int32_t>::max()) {
-      return Problem(tensor.name, "more than 2 GiB of text", "send fewer rows at once");
+      return OipProblem(tensor.name, "more than 2 GiB of text", "send fewer rows at once");
     }
     if (length > 0) whole = whole && (static_cast<unsigned char>(rest[0]) & 0xC0) != 0x80;
     characters.append(rest.substr(0, length));
@@ -103,8 +98,8 @@ Result<std::shared_ptr<arrow::Array>> TextValues(const OipTensor& tensor, std::i
   }
   if (!rest.empty()) return broken();
   if (!whole || !simdjson::validate_utf8(characters.data(), characters.size())) {
-    return Problem(tensor.name, "a BYTES element is not UTF-8 text",
-                   "encode binary data as text first, for example in base64");
+    return OipProblem(tensor.name, "a BYTES element is not UTF-8 text",
+                      "encode binary data as text first, for example in base64");
   }
   return std::shared_ptr<arrow::Array>(
       std::make_shared<arrow::StringArray>(count, arrow::Buffer::FromVector(std::move(ends)),
@@ -121,8 +116,8 @@ Status CheckLists(const OipTensor& tensor) {
     lists += outer;
   }
   if (lists <= kFree + tensor.bytes.size()) return {};
-  return Problem(tensor.name, "shape " + ShapeText(tensor.shape) + " has more lists than bytes",
-                 "leave out inner dimensions of 1; rows may be flat");
+  return OipProblem(tensor.name, "shape " + ShapeText(tensor.shape) + " has more lists than bytes",
+                    "leave out inner dimensions of 1; rows may be flat");
 }
 
 Result<std::shared_ptr<arrow::Array>> ToColumn(OipTensor& tensor) {
@@ -175,6 +170,11 @@ void AppendTexts(std::string& out, const OipColumn& column) {
 
 }  // namespace
 
+Status OipProblem(std::string_view tensor, std::string what, std::string hint) {
+  return InvalidArgument("tensor '" + std::string(tensor) + "': " + std::move(what),
+                         std::move(hint));
+}
+
 std::string_view OipDatatype(ElementType type) {
   return kDatatypes[static_cast<std::size_t>(type)];
 }
@@ -183,18 +183,18 @@ Result<ElementType> ParseOipDatatype(std::string_view datatype, std::string_view
   for (std::size_t i = 0; i < kDatatypes.size(); ++i) {
     if (kDatatypes[i] == datatype) return static_cast<ElementType>(i);
   }
-  return Problem(tensor, "there is no datatype '" + std::string(datatype.substr(0, 40)) + "'",
-                 "use BOOL, INT8 to INT64, UINT8 to UINT64, FP16, BF16, FP32, FP64 or BYTES");
+  return OipProblem(tensor, "there is no datatype '" + std::string(datatype.substr(0, 40)) + "'",
+                    "use BOOL, INT8 to INT64, UINT8 to UINT64, FP16, BF16, FP32, FP64 or BYTES");
 }
 
 Result<std::int64_t> OipElementCount(const std::vector<std::int64_t>& shape,
                                      std::string_view tensor) {
   if (shape.empty()) {
-    return Problem(tensor, "its shape has no dimension",
-                   "the first dimension is the number of rows: use [1] for one value");
+    return OipProblem(tensor, "its shape has no dimension",
+                      "the first dimension is the number of rows: use [1] for one value");
   }
   if (shape.size() > limits::kOipDimensionsMax) {
-    return Problem(
+    return OipProblem(
         tensor,
         "its shape has more than " + std::to_string(limits::kOipDimensionsMax) + " dimensions",
         "flatten the inner dimensions");
@@ -202,23 +202,23 @@ Result<std::int64_t> OipElementCount(const std::vector<std::int64_t>& shape,
   std::int64_t count = 1;
   for (std::int64_t dimension : shape) {
     if (dimension < 0) {
-      return Problem(tensor, "the dimension " + std::to_string(dimension) + " is negative",
-                     "give the sizes that the data has");
+      return OipProblem(tensor, "the dimension " + std::to_string(dimension) + " is negative",
+                        "give the sizes that the data has");
     }
     if (__builtin_mul_overflow(count, dimension, &count) ||
         count > std::numeric_limits<std::int32_t>::max()) {
-      return Problem(tensor, "shape " + ShapeText(shape) + " has more than 2^31 elements",
-                     "send fewer rows at once");
+      return OipProblem(tensor, "shape " + ShapeText(shape) + " has more than 2^31 elements",
+                        "send fewer rows at once");
     }
   }
-  if (shape[0] == 0) return Problem(tensor, "it has no rows", "send at least one row");
+  if (shape[0] == 0) return OipProblem(tensor, "it has no rows", "send at least one row");
   if (count == 0) {
-    return Problem(tensor, "shape " + ShapeText(shape) + " has no elements",
-                   "every dimension must be at least 1");
+    return OipProblem(tensor, "shape " + ShapeText(shape) + " has no elements",
+                      "every dimension must be at least 1");
   }
   if (shape[0] > limits::kRowsMax) {
-    return Problem(tensor, "more than " + std::to_string(limits::kRowsMax) + " rows",
-                   "send them in several requests");
+    return OipProblem(tensor, "more than " + std::to_string(limits::kRowsMax) + " rows",
+                      "send them in several requests");
   }
   return count;
 }
@@ -240,16 +240,16 @@ Result<std::shared_ptr<arrow::RecordBatch>> OipToBatch(std::vector<OipTensor> te
       return InvalidArgument("an input has no name", "name every input as the model does");
     }
     if (tensors.size() > 1 && !names.insert(tensor.name).second) {
-      return Problem(tensor.name, "it is given twice", "give every input a name of its own");
+      return OipProblem(tensor.name, "it is given twice", "give every input a name of its own");
     }
     JOEY_ASSIGN_OR_RETURN(std::shared_ptr<arrow::Array> column, ToColumn(tensor));
     columns.push_back(std::move(column));
     const std::int64_t rows = tensors.front().shape[0];
     if (tensor.shape[0] != rows) {
-      return Problem(tensor.name,
-                     "it has " + std::to_string(tensor.shape[0]) + " rows, '" +
-                         tensors.front().name + "' has " + std::to_string(rows),
-                     "the first dimension of every input is the number of rows");
+      return OipProblem(tensor.name,
+                        "it has " + std::to_string(tensor.shape[0]) + " rows, '" +
+                            tensors.front().name + "' has " + std::to_string(rows),
+                        "the first dimension of every input is the number of rows");
     }
   }
   thread_local SchemaCache cache;

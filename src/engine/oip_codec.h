@@ -16,6 +16,9 @@
 
 namespace joey::engine {
 
+// kInvalidArgument that names the tensor.
+Status OipProblem(std::string_view tensor, std::string what, std::string hint);
+
 // "FP32", "BYTES" …
 std::string_view OipDatatype(ElementType type);
 // InvalidArgument names `tensor` and the datatypes that there are.

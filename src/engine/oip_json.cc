@@ -1,18 +1,14 @@
 #include "engine/oip_json.h"
 
-#include <arrow/util/float16.h>
 #include <simdjson.h>
 
-#include <cstring>
-#include <limits>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 #include "base/limits.h"
 #include "data/json_print.h"
-#include "data/number_list.h"
 #include "data/tensor.h"
+#include "engine/oip_json_data.h"
 
 namespace joey::engine {
 
@@ -22,230 +18,21 @@ namespace {
 
 constexpr std::size_t kParserBytesKept = 16 << 20;
 constexpr std::size_t kCopiedBytesMax = 4096;  // binary outputs up to here are sent in one piece
-constexpr std::string_view kExample =
-    R"(send {"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [1, 2, 3]}]})";
 
-Status Malformed() {
-  return InvalidArgument("the request is no well-formed JSON object", std::string(kExample));
+// Calls `read(key, value)` for each field.
+template <typename Read>
+Status EachField(od::object& object, Read&& read) {
+  for (auto field : object) {
+    std::string_view key;
+    od::value value;
+    if (field.unescaped_key().get(key) != simdjson::SUCCESS ||
+        field.value().get(value) != simdjson::SUCCESS) {
+      return OipMalformedJson();
+    }
+    JOEY_RETURN_IF_ERROR(read(key, value));
+  }
+  return {};
 }
-
-Status Problem(std::string_view tensor, std::string what, std::string hint) {
-  return InvalidArgument("tensor '" + std::string(tensor) + "': " + std::move(what),
-                         std::move(hint));
-}
-
-// The elements of one tensor's `data`, flat or nested as its shape, into its bytes.
-class DataReader {
- public:
-  // `last_bracket`: the last ']' of the request.
-  DataReader(OipTensor& tensor, ElementType type, std::int64_t count, const char* last_bracket)
-      : tensor_(tensor), type_(type), count_(count), last_bracket_(last_bracket) {}
-
-  Status Read(od::value data) {
-    if (type_ != ElementType::kString) {
-      bytes_.Reserve(static_cast<std::size_t>(count_) * ElementSize(type_));
-    }
-    JOEY_RETURN_IF_ERROR(ReadList(data, 1));
-    if (read_ != count_) return WrongCount();
-    tensor_.owner = bytes_.owner();
-    tensor_.bytes = bytes_.view();
-    return {};
-  }
-
- private:
-  Status WrongCount() const {
-    return Problem(tensor_.name,
-                   "shape " + ShapeText(tensor_.shape) + " takes " + std::to_string(count_) +
-                       " elements, there are " + (read_ > count_ ? "more" : std::to_string(read_)),
-                   "send exactly the elements of the shape");
-  }
-  Status WrongNesting() const {
-    return Problem(tensor_.name, "the lists of its data are not nested as its shape says",
-                   "send one flat list, or lists nested as " + ShapeText(tensor_.shape));
-  }
-  Status WrongElement(std::string_view found) const {
-    return Problem(tensor_.name,
-                   "the element " + std::to_string(read_) + " is " + std::string(found) + ", not " +
-                       tensor_.datatype,
-                   "null is not accepted, and JSON has no NaN or Infinity: the binary form "
-                   "carries these");
-  }
-
-  // `depth` lists deep, this one included.
-  Status ReadList(od::value value, std::size_t depth) {
-    const std::int64_t before = read_;
-    if (IsFloating(type_)) {
-      numbers_.clear();
-      const char* begin = value.raw_json_token().data();
-      if (*begin == '[' && begin < last_bracket_ && ParseNumberList(begin, numbers_) != nullptr) {
-        JOEY_RETURN_IF_ERROR(TakeNumbers(depth));
-        return CheckLength(read_ - before, depth);
-      }
-    }
-    od::array list;
-    if (value.get_array().get(list) != simdjson::SUCCESS) {
-      return Problem(tensor_.name, "its data is no list", "send the elements as a list");
-    }
-    std::int64_t length = 0;
-    for (auto item : list) {
-      od::value element;
-      od::json_type found;
-      if (item.get(element) != simdjson::SUCCESS ||
-          element.type().get(found) != simdjson::SUCCESS) {
-        return Malformed();
-      }
-      ++length;
-      if (found == od::json_type::array) {
-        if (depth == tensor_.shape.size()) return WrongNesting();
-        JOEY_RETURN_IF_ERROR(ReadList(element, depth + 1));
-        continue;
-      }
-      JOEY_RETURN_IF_ERROR(AtDepth(depth));
-      if (read_ == count_) {
-        ++read_;
-        return WrongCount();
-      }
-      JOEY_RETURN_IF_ERROR(ReadElement(element, found));
-      ++read_;
-    }
-    return CheckLength(length, depth);
-  }
-
-  // All elements are equally deep: in one list, or in as many as the shape has dimensions.
-  Status AtDepth(std::size_t depth) {
-    if (leaf_depth_ == 0) leaf_depth_ = depth;
-    const bool fits = depth == leaf_depth_ && (depth == 1 || depth == tensor_.shape.size());
-    return fits ? Status() : WrongNesting();
-  }
-
-  Status CheckLength(std::int64_t length, std::size_t depth) const {
-    const bool flat = leaf_depth_ == 1;
-    return flat || length == tensor_.shape[depth - 1] ? Status() : WrongNesting();
-  }
-
-  Status TakeNumbers(std::size_t depth) {
-    if (!numbers_.empty()) JOEY_RETURN_IF_ERROR(AtDepth(depth));
-    const auto size = static_cast<std::int64_t>(numbers_.size());
-    if (size > count_ - read_) {
-      read_ = count_ + 1;
-      return WrongCount();
-    }
-    read_ += size;
-    for (double number : numbers_) PutFloating(number);
-    return {};
-  }
-
-  template <typename T>
-  void Put(T value) {
-    std::memcpy(bytes_.tail(), &value, sizeof value);
-    bytes_.Commit(sizeof value);
-  }
-
-  void PutFloating(double number) {
-    switch (type_) {
-      case ElementType::kFloat32:
-        return Put(static_cast<float>(number));
-      case ElementType::kFloat16:
-        return Put(arrow::util::Float16(static_cast<float>(number)).bits());
-      default:
-        return Put(number);
-    }
-  }
-
-  template <typename T>
-  Status ReadInteger(od::value value) {
-    using Wide = std::conditional_t<std::is_same_v<T, std::uint64_t>, std::uint64_t, std::int64_t>;
-    Wide number;
-    simdjson::error_code error;
-    if constexpr (std::is_same_v<Wide, std::uint64_t>) {
-      error = value.get_uint64().get(number);
-    } else {
-      error = value.get_int64().get(number);
-    }
-    if (error != simdjson::SUCCESS || !std::in_range<T>(number)) {
-      return Problem(tensor_.name,
-                     "the element " + std::to_string(read_) + " does not fit " + tensor_.datatype,
-                     "send whole numbers of that type's range");
-    }
-    Put(static_cast<T>(number));
-    return {};
-  }
-
-  Status ReadElement(od::value value, od::json_type found) {
-    switch (found) {
-      case od::json_type::number:
-        return ReadNumber(value);
-      case od::json_type::boolean: {
-        bool flag;
-        if (type_ != ElementType::kBool) return WrongElement("true or false");
-        if (value.get_bool().get(flag) != simdjson::SUCCESS) return Malformed();
-        Put(static_cast<std::uint8_t>(flag ? 1 : 0));
-        return {};
-      }
-      case od::json_type::string: {
-        std::string_view text;
-        if (type_ != ElementType::kString) return WrongElement("a string");
-        if (value.get_string().get(text) != simdjson::SUCCESS) return Malformed();
-        const auto length = static_cast<std::uint32_t>(text.size());
-        Grow(sizeof length + text.size());
-        Put(length);
-        bytes_.Append(text);
-        return {};
-      }
-      case od::json_type::null:
-        return WrongElement("null");
-      default:
-        return WrongElement("an object");
-    }
-  }
-
-  Status ReadNumber(od::value value) {
-    switch (type_) {
-      case ElementType::kInt8:
-        return ReadInteger<std::int8_t>(value);
-      case ElementType::kInt16:
-        return ReadInteger<std::int16_t>(value);
-      case ElementType::kInt32:
-        return ReadInteger<std::int32_t>(value);
-      case ElementType::kInt64:
-        return ReadInteger<std::int64_t>(value);
-      case ElementType::kUInt8:
-        return ReadInteger<std::uint8_t>(value);
-      case ElementType::kUInt16:
-        return ReadInteger<std::uint16_t>(value);
-      case ElementType::kUInt32:
-        return ReadInteger<std::uint32_t>(value);
-      case ElementType::kUInt64:
-        return ReadInteger<std::uint64_t>(value);
-      case ElementType::kBool:
-      case ElementType::kString:
-        return WrongElement("a number");
-      default:
-        break;
-    }
-    double number;
-    if (value.get_double().get(number) != simdjson::SUCCESS) {
-      return WrongElement("out of range or malformed");
-    }
-    PutFloating(number);
-    return {};
-  }
-
-  // Room for `more` bytes of text, doubled so that appending stays cheap.
-  void Grow(std::size_t more) {
-    const std::size_t needed = bytes_.size() + more;
-    if (needed > bytes_.capacity()) bytes_.Reserve(std::max(needed, 2 * bytes_.capacity()));
-  }
-
-  OipTensor& tensor_;
-  const ElementType type_;
-  const std::int64_t count_;
-  const char* const last_bracket_;  // ParseNumberList() needs one to stop at
-  std::int64_t read_ = 0;
-  std::size_t leaf_depth_ = 0;  // 0: no element yet
-  http::Body bytes_;
-  std::vector<double> numbers_;
-};
 
 // What of a request stands behind its JSON object.
 struct BinaryInput {
@@ -261,13 +48,7 @@ class RequestReader {
   }
 
   Status Read(od::object root) {
-    for (auto field : root) {
-      std::string_view key;
-      od::value value;
-      if (field.unescaped_key().get(key) != simdjson::SUCCESS ||
-          field.value().get(value) != simdjson::SUCCESS) {
-        return Malformed();
-      }
+    JOEY_RETURN_IF_ERROR(EachField(root, [&](std::string_view key, od::value value) -> Status {
       if (key == "inputs") {
         JOEY_RETURN_IF_ERROR(Once(key, saw_inputs_));
         JOEY_RETURN_IF_ERROR(ReadEach(value, key, &RequestReader::ReadInput));
@@ -279,8 +60,11 @@ class RequestReader {
       } else if (key == "parameters") {
         JOEY_RETURN_IF_ERROR(ReadParameters(value));
       }
-    }
-    if (!saw_inputs_) return InvalidArgument("the request has no 'inputs'", std::string(kExample));
+      return {};
+    }));
+
+    if (!saw_inputs_)
+      return InvalidArgument("the request has no 'inputs'", std::string(kOipExample));
     return {};
   }
 
@@ -312,7 +96,7 @@ class RequestReader {
                   Status (RequestReader::*read)(od::object)) {
     od::array list;
     if (value.get_array().get(list) != simdjson::SUCCESS) {
-      return InvalidArgument("'" + std::string(key) + "' is no list", std::string(kExample));
+      return InvalidArgument("'" + std::string(key) + "' is no list", std::string(kOipExample));
     }
     std::size_t count = 0;
     for (auto item : list) {
@@ -325,9 +109,9 @@ class RequestReader {
       const simdjson::error_code error = item.get_object().get(object);
       if (error == simdjson::INCORRECT_TYPE) {
         return InvalidArgument("an element of '" + std::string(key) + "' is no object",
-                               std::string(kExample));
+                               std::string(kOipExample));
       }
-      if (error != simdjson::SUCCESS) return Malformed();
+      if (error != simdjson::SUCCESS) return OipMalformedJson();
       JOEY_RETURN_IF_ERROR((this->*read)(object));
     }
     return {};
@@ -338,15 +122,9 @@ class RequestReader {
   static Status ReadParameterObject(od::value value, Parameters& out) {
     od::object object;
     if (value.get_object().get(object) != simdjson::SUCCESS) {
-      return InvalidArgument("'parameters' is no object", std::string(kExample));
+      return InvalidArgument("'parameters' is no object", std::string(kOipExample));
     }
-    for (auto field : object) {
-      std::string_view key;
-      od::value entry;
-      if (field.unescaped_key().get(key) != simdjson::SUCCESS ||
-          field.value().get(entry) != simdjson::SUCCESS) {
-        return Malformed();
-      }
+    JOEY_RETURN_IF_ERROR(EachField(object, [&](std::string_view key, od::value entry) -> Status {
       if (key == "binary_data_size") {
         std::uint64_t size;
         if (entry.get_uint64().get(size) != simdjson::SUCCESS) {
@@ -365,7 +143,9 @@ class RequestReader {
                       "the parameter '" + std::string(key) + "' is not supported",
                       "send and take whole tensors");
       }
-    }
+      return {};
+    }));
+
     return {};
   }
 
@@ -379,19 +159,15 @@ class RequestReader {
   Status ReadOutput(od::object object) {
     Parameters parameters;
     std::string name;
-    for (auto field : object) {
-      std::string_view key;
-      od::value value;
-      if (field.unescaped_key().get(key) != simdjson::SUCCESS ||
-          field.value().get(value) != simdjson::SUCCESS) {
-        return Malformed();
-      }
+    JOEY_RETURN_IF_ERROR(EachField(object, [&](std::string_view key, od::value value) -> Status {
       if (key == "name") {
         JOEY_ASSIGN_OR_RETURN(name, Text(value, "an output's 'name'"));
       } else if (key == "parameters") {
         JOEY_RETURN_IF_ERROR(ReadParameterObject(value, parameters));
       }
-    }
+      return {};
+    }));
+
     if (name.empty()) {
       return InvalidArgument("a requested output has no name", "leave 'outputs' out to get all");
     }
@@ -403,13 +179,13 @@ class RequestReader {
   static Status ReadShape(od::value value, OipTensor& tensor) {
     od::array list;
     if (value.get_array().get(list) != simdjson::SUCCESS) {
-      return Problem(tensor.name, "its shape is no list", "send a list of sizes like [1, 3]");
+      return OipProblem(tensor.name, "its shape is no list", "send a list of sizes like [1, 3]");
     }
     for (auto item : list) {
       std::int64_t dimension;
       if (item.get_int64().get(dimension) != simdjson::SUCCESS) {
-        return Problem(tensor.name, "its shape has something other than whole numbers",
-                       "send a list of sizes like [1, 3]");
+        return OipProblem(tensor.name, "its shape has something other than whole numbers",
+                          "send a list of sizes like [1, 3]");
       }
       if (tensor.shape.size() > limits::kOipDimensionsMax) break;  // OipElementCount() refuses it
       tensor.shape.push_back(dimension);
@@ -426,12 +202,12 @@ class RequestReader {
     }
     // Each element takes two characters; memory must not follow from a claim alone.
     if (static_cast<std::size_t>(count) > json_.size() / 2) {
-      return Problem(tensor.name,
-                     "shape " + ShapeText(tensor.shape) + " takes " + std::to_string(count) +
-                         " elements, there are fewer",
-                     "send exactly the elements of the shape");
+      return OipProblem(tensor.name,
+                        "shape " + ShapeText(tensor.shape) + " takes " + std::to_string(count) +
+                            " elements, there are fewer",
+                        "send exactly the elements of the shape");
     }
-    return DataReader(tensor, type, count, last_bracket_).Read(data);
+    return ReadOipData(data, type, count, last_bracket_, tensor);
   }
 
   Status ReadInput(od::object object) {
@@ -439,13 +215,7 @@ class RequestReader {
     Parameters parameters;
     bool saw_data = false;
     bool read_data = false;
-    for (auto field : object) {
-      std::string_view key;
-      od::value value;
-      if (field.unescaped_key().get(key) != simdjson::SUCCESS ||
-          field.value().get(value) != simdjson::SUCCESS) {
-        return Malformed();
-      }
+    JOEY_RETURN_IF_ERROR(EachField(object, [&](std::string_view key, od::value value) -> Status {
       if (key == "name") {
         JOEY_ASSIGN_OR_RETURN(tensor.name, Text(value, "an input's 'name'"));
       } else if (key == "datatype") {
@@ -457,26 +227,28 @@ class RequestReader {
         JOEY_RETURN_IF_ERROR(ReadParameterObject(value, parameters));
       } else if (key == "data") {
         JOEY_RETURN_IF_ERROR(Once("data", saw_data));
-        if (tensor.name.empty() || tensor.datatype.empty() || tensor.shape.empty()) continue;
+        if (tensor.name.empty() || tensor.datatype.empty() || tensor.shape.empty()) return Status();
         JOEY_RETURN_IF_ERROR(ReadData(value, tensor));
         read_data = true;
       }
-    }
+      return {};
+    }));
+
     if (parameters.binary_data_size) {
       if (saw_data) {
-        return Problem(tensor.name, "it has both 'data' and 'binary_data_size'",
-                       "send one of them");
+        return OipProblem(tensor.name, "it has both 'data' and 'binary_data_size'",
+                          "send one of them");
       }
       binary_inputs_.push_back({out_.request.inputs.size(), *parameters.binary_data_size});
     } else if (!saw_data) {
-      return Problem(tensor.name, "it has no data",
-                     "send 'data', or 'binary_data_size' with the bytes behind the JSON object");
+      return OipProblem(tensor.name, "it has no data",
+                        "send 'data', or 'binary_data_size' with the bytes behind the JSON object");
     } else if (!read_data) {
       // The data stood before what says how to read it.
       od::value data;
       if (object.reset().error() != simdjson::SUCCESS ||
           object.find_field_unordered("data").get(data) != simdjson::SUCCESS) {
-        return Malformed();
+        return OipMalformedJson();
       }
       JOEY_RETURN_IF_ERROR(ReadData(data, tensor));
     }
@@ -507,11 +279,11 @@ Status TakeBinary(const http::Body& body, std::size_t json_bytes, RequestReader&
   for (const BinaryInput& binary : reader.binary_inputs()) {
     OipTensor& tensor = reader.out().request.inputs[binary.index];
     if (binary.bytes > rest.size()) {
-      return Problem(tensor.name,
-                     "'binary_data_size' is " + std::to_string(binary.bytes) + ", only " +
-                         std::to_string(rest.size()) + " bytes are left in the body",
-                     "Inference-Header-Content-Length gives the length of the JSON object, the "
-                     "bytes of all tensors follow it");
+      return OipProblem(tensor.name,
+                        "'binary_data_size' is " + std::to_string(binary.bytes) + ", only " +
+                            std::to_string(rest.size()) + " bytes are left in the body",
+                        "Inference-Header-Content-Length gives the length of the JSON object, the "
+                        "bytes of all tensors follow it");
     }
     tensor.owner = body.owner();
     tensor.bytes = rest.substr(0, binary.bytes);
@@ -530,11 +302,11 @@ Result<OipRestRequest> Parse(od::parser& parser, const http::Body& body, std::si
   if (parser.iterate(body.data(), json_bytes, json_bytes + simdjson::SIMDJSON_PADDING)
               .get(document) != simdjson::SUCCESS ||
       document.get_object().get(root) != simdjson::SUCCESS) {
-    return Malformed();
+    return OipMalformedJson();
   }
   RequestReader reader(body.view().substr(0, json_bytes));
   JOEY_RETURN_IF_ERROR(reader.Read(root));
-  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) return Malformed();
+  if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) return OipMalformedJson();
   JOEY_RETURN_IF_ERROR(TakeBinary(body, json_bytes, reader));
   reader.Finish();
   return std::move(reader.out());
@@ -552,7 +324,7 @@ void AppendShape(std::string& out, const std::vector<std::int64_t>& shape) {
 }  // namespace
 
 Result<OipRestRequest> ParseOipJson(const http::Body& body, std::size_t json_bytes) {
-  if (json_bytes == 0) return Malformed();
+  if (json_bytes == 0) return OipMalformedJson();
   thread_local od::parser parser;
   Result<OipRestRequest> out = Parse(parser, body, json_bytes);
   // One huge request must not pin its memory to the thread for ever.

@@ -1,26 +1,13 @@
 #include "engine/request_form.h"
 
 #include "data/arrow_ipc.h"
+#include "http/header_value.h"
 
 namespace joey::engine {
 
 namespace {
 
 constexpr std::string_view kJsonType = "application/json";
-
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Takes what stands before the first `separator` from `rest`.
-std::string_view Next(std::string_view& rest, char separator) {
-  std::size_t end = rest.find(separator);
-  std::string_view piece = rest.substr(0, end);
-  rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  return Trimmed(piece);
-}
 
 // `application/json; format=pandas-records` as type and format.
 struct MediaType {
@@ -33,12 +20,12 @@ struct MediaType {
 };
 
 MediaType ParseMediaType(std::string_view text) {
-  MediaType out{.type = Next(text, ';'), .format = {}};
+  MediaType out{.type = http::NextPiece(text, ';'), .format = {}};
   while (!text.empty()) {
-    std::string_view value = Next(text, ';');
-    std::string_view name = Next(value, '=');
+    std::string_view value = http::NextPiece(text, ';');
+    std::string_view name = http::NextPiece(value, '=');
     if (!http::EqualsIgnoreCase(name, "format")) continue;
-    value = Trimmed(value);
+    value = http::Trimmed(value);
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
       value = value.substr(1, value.size() - 2);
     out.format = value;
@@ -73,7 +60,7 @@ bool ReadOptions(const http::Request& request, AnswerOptions& options) {
 AnswerForm ReadAccept(std::string_view accept, AnswerForm otherwise) {
   bool json = false;
   while (!accept.empty()) {
-    MediaType wanted = ParseMediaType(Next(accept, ','));
+    MediaType wanted = ParseMediaType(http::NextPiece(accept, ','));
     if (wanted.IsArrow()) return AnswerForm::kArrow;
     if (!wanted.Is(kJsonType)) continue;
     json = true;

@@ -11,6 +11,7 @@
 #include <new>
 
 #include "base/limits.h"
+#include "http/header_value.h"
 
 namespace joey::http {
 
@@ -23,20 +24,6 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 30;  // zlib counts in 32 
 constexpr int kGzipLevel = 1;
 constexpr int kGzipWindow = 15 + 16;  // 32 KiB, with gzip's header and check
 constexpr int kZstdLevel = 1;
-
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// Takes what stands before the first `separator` from `rest`.
-std::string_view Next(std::string_view& rest, char separator) {
-  std::size_t end = rest.find(separator);
-  std::string_view piece = rest.substr(0, end);
-  rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  return Trimmed(piece);
-}
 
 std::optional<Coding> CodingOf(std::string_view name) {
   if (EqualsIgnoreCase(name, "gzip") || EqualsIgnoreCase(name, "x-gzip")) return Coding::kGzip;
@@ -53,7 +40,7 @@ Result<std::vector<Coding>> CodingsOf(const Request& request) {
     if (!EqualsIgnoreCase(name, "content-encoding")) continue;
     std::string_view rest = value;
     while (!rest.empty()) {
-      std::string_view coding_name = Next(rest, ',');
+      std::string_view coding_name = NextPiece(rest, ',');
       if (coding_name.empty() || EqualsIgnoreCase(coding_name, "identity")) continue;
       std::optional<Coding> coding = CodingOf(coding_name);
       if (!coding) {
@@ -237,9 +224,9 @@ std::string CompressZstd(const std::vector<std::string_view>& pieces) {
 bool Accepts(const Request& request, Coding coding) {
   std::string_view rest = request.Header("accept-encoding");
   while (!rest.empty()) {
-    std::string_view parameters = Next(rest, ',');
-    if (CodingOf(Next(parameters, ';')) != coding) continue;
-    std::string_view weight = Next(parameters, ';');
+    std::string_view parameters = NextPiece(rest, ',');
+    if (CodingOf(NextPiece(parameters, ';')) != coding) continue;
+    std::string_view weight = NextPiece(parameters, ';');
     return !weight.starts_with("q=0") || weight.find_first_of("123456789") != std::string::npos;
   }
   return false;

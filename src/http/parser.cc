@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/limits.h"
+#include "http/header_value.h"
 
 namespace joey::http {
 
@@ -39,22 +40,6 @@ bool IsFieldValue(std::string_view text) {
   return true;
 }
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-// A comma-separated list holds `word`, whatever its case.
-bool ListHas(std::string_view list, std::string_view word) {
-  while (!list.empty()) {
-    std::size_t comma = list.find(',');
-    if (EqualsIgnoreCase(Trim(list.substr(0, comma)), word)) return true;
-    list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
-  }
-  return false;
-}
-
 Status BadHead(std::string message) {
   return InvalidArgument("bad HTTP message: " + std::move(message));
 }
@@ -71,7 +56,7 @@ Status ParseFields(std::string_view rest, Head& out) {
       return BadHead("a header line has no valid name");
     }
     std::string_view name = line.substr(0, colon);
-    std::string_view value = Trim(line.substr(colon + 1));
+    std::string_view value = Trimmed(line.substr(colon + 1));
     if (!IsFieldValue(value)) return BadHead("a header value has control characters");
     if (out.headers.size() == limits::kHeaderCountMax) {
       return {Code::kResourceExhausted,

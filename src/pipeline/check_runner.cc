@@ -10,7 +10,7 @@
 #include <map>
 #include <optional>
 
-#include "data/schema_cache.h"
+#include "data/made_columns.h"
 
 namespace joey {
 
@@ -86,30 +86,22 @@ std::shared_ptr<arrow::Array> CountsOf(
       counts[static_cast<std::size_t>(row)] += verdict->Value(row) ? 1 : 0;
     }
   }
-  return std::make_shared<arrow::UInt32Array>(rows, arrow::Buffer::FromVector(std::move(counts)));
+  return NumberColumn(arrow::uint32(), std::move(counts));
 }
 
 // For each row the texts of the checks whose verdict is true.
 std::shared_ptr<arrow::Array> FailuresOf(
     const std::vector<std::pair<std::string_view, std::shared_ptr<arrow::BooleanArray>>>& verdicts,
     std::int64_t rows) {
-  std::string characters;
-  std::vector<std::int32_t> text_ends{0};
-  std::vector<std::int32_t> row_ends{0};
+  TextColumn texts;
+  std::vector<std::int32_t> ends{0};
   for (std::int64_t row = 0; row < rows; ++row) {
     for (const auto& [text, verdict] : verdicts) {
-      if (!verdict->Value(row)) continue;
-      characters += text;
-      text_ends.push_back(static_cast<std::int32_t>(characters.size()));
+      if (verdict->Value(row)) texts.Add(text);
     }
-    row_ends.push_back(static_cast<std::int32_t>(text_ends.size()) - 1);
+    ends.push_back(texts.size());
   }
-  const auto texts = static_cast<std::int64_t>(text_ends.size()) - 1;
-  return std::make_shared<arrow::ListArray>(
-      ListOf(arrow::utf8(), ListFlavor::kItem), rows,
-      arrow::Buffer::FromVector(std::move(row_ends)),
-      std::make_shared<arrow::StringArray>(texts, arrow::Buffer::FromVector(std::move(text_ends)),
-                                           arrow::Buffer::FromString(std::move(characters))));
+  return ListColumn(std::move(ends), texts.Finish());
 }
 
 }  // namespace

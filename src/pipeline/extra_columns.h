@@ -4,6 +4,7 @@
 #include <arrow/record_batch.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,10 +36,15 @@ class ExtraColumns {
   arrow::ArrayVector columns_;
 };
 
-// `out` with `_model_split` in front: for each row a list of the JSON texts
-// {"name","version","sha"} of the models that splits chose, one per split (guide L7471).
-std::shared_ptr<arrow::RecordBatch> WithModelSplit(
-    const std::shared_ptr<arrow::RecordBatch>& out,
-    const std::vector<std::pair<const Step*, Choice>>& choices);
+// Which model each split took.
+struct SplitChoice {
+  std::span<const std::string> texts;  // Step::split_texts()
+  Choice choice;
+};
+
+// `out` with `_model_split` in front: for each row a list of the texts of the models that splits
+// chose, one per split (guide L7471).
+std::shared_ptr<arrow::RecordBatch> WithModelSplit(const std::shared_ptr<arrow::RecordBatch>& out,
+                                                   const std::vector<SplitChoice>& choices);
 
 }  // namespace joey

@@ -10,16 +10,6 @@ namespace joey {
 
 namespace {
 
-std::string Quoted(const std::vector<std::string>& names) {
-  std::string out;
-  for (const std::string& name : names) {
-    if (!out.empty()) out += ", ";
-    out += "'" + name + "'";
-    if (out.size() > 200) return out + ", …";
-  }
-  return out;
-}
-
 std::vector<std::string> Names(const std::vector<FieldSpec>& fields) {
   std::vector<std::string> out;
   for (const FieldSpec& field : fields) out.push_back(field.name);
@@ -160,7 +150,8 @@ Status ModelRunner::MissingColumn(const std::string& wanted, const arrow::Record
   std::string guess = DidYouMean(wanted, columns);
   if (!guess.empty()) hint = guess + " " + hint;
   return InvalidArgument("the column '" + wanted + "' is missing: model '" + reference().name +
-                             "' takes " + Quoted(Names(inputs_)) + ", there are " + Quoted(columns),
+                             "' takes " + QuotedList(Names(inputs_)) + ", there are " +
+                             QuotedList(columns),
                          std::move(hint));
 }
 

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/clock.h"
 #include "pipeline/extra_columns.h"
 #include "pipeline/join_check.h"
 #include "pipeline/plan.h"
@@ -14,12 +15,6 @@
 namespace joey {
 
 namespace {
-
-std::uint64_t NanosSince(std::chrono::steady_clock::time_point start) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start)
-          .count());
-}
 
 JsonKind KindFor(std::optional<ElementType> type) {
   if (!type) return JsonKind::kAny;
@@ -133,7 +128,7 @@ Result<InferenceRecord> Pipeline::Execute(std::shared_ptr<arrow::RecordBatch> in
   record.rows = in->num_rows();
   record.elapsed_ns.reserve(steps_.size() + 1);
   record.elapsed_ns.push_back(parse_ns);
-  std::vector<std::pair<const Step*, Choice>> choices;
+  std::vector<SplitChoice> choices;
   std::vector<StepColumns> step_columns;
   const bool keep_steps = checks_ != nullptr && checks_->needs_steps();
   ExtraColumns extra;
@@ -149,7 +144,7 @@ Result<InferenceRecord> Pipeline::Execute(std::shared_ptr<arrow::RecordBatch> in
     current = std::move(result.out);
     if (!result.shadows.empty()) extra.AddShadows(std::move(result.shadows));
     last = std::move(result.choice);
-    if (step->splits()) choices.emplace_back(step.get(), last);
+    if (step->splits()) choices.push_back({step->split_texts(), last});
   }
   record.context = contexts_[last.model];
   if (!choices.empty()) current = WithModelSplit(current, choices);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/limits.h"
 
 namespace joey {
@@ -14,11 +15,6 @@ namespace joey {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::uint64_t NanosSince(Clock::time_point start) {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count());
-}
 
 // A challenger's run, timed and counted; null when it failed.
 std::shared_ptr<arrow::RecordBatch> RunChallenger(

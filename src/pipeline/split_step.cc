@@ -6,6 +6,7 @@
 #include <arrow/datum.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <random>
 
@@ -42,6 +43,13 @@ Result<std::shared_ptr<arrow::RecordBatch>> Rows(const std::shared_ptr<arrow::Re
   return taken->record_batch();
 }
 
+// The document of one model in `_model_split`, as text (guide L7471).
+std::string SplitText(const ModelReference& model) {
+  return nlohmann::ordered_json{
+      {"name", model.name}, {"version", model.version}, {"sha", model.sha}}
+      .dump();
+}
+
 std::shared_ptr<arrow::Array> Indices(std::vector<std::uint32_t> rows) {
   auto count = static_cast<std::int64_t>(rows.size());
   return std::make_shared<arrow::UInt32Array>(count, arrow::Buffer::FromVector(std::move(rows)));
@@ -60,6 +68,7 @@ double UnitHash(std::string_view key) {
 
 SplitStep::SplitStep(const PlanNode& node, std::vector<ModelRunner> models)
     : models_(std::move(models)), key_(node.key), routes_(node.routes) {
+  for (const ModelRunner& model : models_) texts_.push_back(SplitText(model.reference()));
   double sum = std::accumulate(node.weights.begin(), node.weights.end(), 0.0);
   double end = 0;
   for (const double weight : node.weights) ends_.push_back((end += weight) / sum);

@@ -24,7 +24,7 @@ class SplitStep : public Step {
   SplitStep(const PlanNode& node, std::vector<ModelRunner> models);
 
   const std::vector<ModelRunner>& models() const override { return models_; }
-  bool splits() const override { return true; }
+  std::span<const std::string> split_texts() const override { return texts_; }
   // kInvalidArgument: rows of one request met models whose outputs differ.
   Result<StepResult> Run(const std::shared_ptr<arrow::RecordBatch>& previous,
                          const std::shared_ptr<arrow::RecordBatch>& request) const override;
@@ -37,6 +37,7 @@ class SplitStep : public Step {
                               const std::shared_ptr<arrow::RecordBatch>& request) const;
 
   std::vector<ModelRunner> models_;
+  std::vector<std::string> texts_;
   std::string key_;
   std::vector<double> ends_;         // random: cumulated weights, the last is 1
   std::vector<std::string> routes_;  // by value: of models_[i + 1]

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,8 +42,9 @@ class Step {
 
   // All models in it; results' choices count in this order.
   virtual const std::vector<ModelRunner>& models() const = 0;
-  // Whether it chooses between its models (`_model_split` tells which).
-  virtual bool splits() const { return false; }
+  // Of a step that chooses between its models: for each what `_model_split` shows. Otherwise none.
+  virtual std::span<const std::string> split_texts() const { return {}; }
+  bool splits() const { return !split_texts().empty(); }
   // `previous`: the columns of the step before; of the first step, the request's.
   virtual Result<StepResult> Run(const std::shared_ptr<arrow::RecordBatch>& previous,
                                  const std::shared_ptr<arrow::RecordBatch>& request) const = 0;

@@ -17,16 +17,6 @@ namespace joey {
 
 namespace {
 
-std::string Quoted(const std::vector<std::string>& names) {
-  std::string out;
-  for (const std::string& name : names) {
-    if (!out.empty()) out += ", ";
-    out += "'" + name + "'";
-    if (out.size() > 200) return out + ", …";
-  }
-  return out;
-}
-
 // The last schema that this thread sent; requests of one kind share the object.
 Result<std::string_view> SchemaMessage(const std::shared_ptr<arrow::Schema>& schema) {
   thread_local std::shared_ptr<arrow::Schema> last;
@@ -96,7 +86,7 @@ class PythonModel final : public TableModel {
     std::string guess = DidYouMean(column, have);
     return InvalidArgument(
         name_ + ": the column '" + column + "' is missing: the step was configured for " +
-            Quoted(input_schema_->field_names()) + ", there are " + Quoted(have),
+            QuotedList(input_schema_->field_names()) + ", there are " + QuotedList(have),
         guess.empty() ? "rename the column, or configure the step with another input_schema"
                       : guess);
   }

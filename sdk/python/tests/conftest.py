@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from recorded_joey import DEPLOYMENT, Joey, pipeline_document
 from small_server import Server
 
 import wallaroo
@@ -33,3 +35,18 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def wl(server: Server) -> wallaroo.Client:
     return wallaroo.Client(server.url, interactive=False)
+
+
+@pytest.fixture
+def joey(server: Server) -> Joey:
+    return Joey(server)
+
+
+@pytest.fixture
+def pipeline(joey: Joey, wl: wallaroo.Client) -> Any:
+    joey.answers["/v1/api/pipelines/list"] = {
+        "pipelines": [pipeline_document(deployment=DEPLOYMENT)]
+    }
+    found = wl.list_pipelines()[0]
+    joey.server.requests.clear()
+    return found
