@@ -61,7 +61,10 @@ Result<std::unique_ptr<Cgroup>> Cgroup::Make(const std::string& name, double cpu
         WriteControl(path + "/cpu.max", quota + " " + std::to_string(kPeriodMicros)));
     JOEY_RETURN_IF_ERROR(WriteControl(path + "/memory.max",
                                       memory_bytes > 0 ? std::to_string(memory_bytes) : "max"));
+    // Without swap no process would be ended, all of them would be slow; kernels may lack the file.
+    (void)WriteControl(path + "/memory.swap.max", memory_bytes > 0 ? "0" : "max");
     group->oom_file_ = path + "/memory.events";
+    group->cpu_file_ = path + "/cpu.stat";
     return group;
   }
   if (!Exists(kRoot + "/cpu/cpu.cfs_quota_us") && !Exists(kRoot + "/cpu/tasks")) {
@@ -76,7 +79,13 @@ Result<std::unique_ptr<Cgroup>> Cgroup::Make(const std::string& name, double cpu
     JOEY_ASSIGN_OR_RETURN(std::string path, enter(kRoot + "/memory/joey"));
     JOEY_RETURN_IF_ERROR(
         WriteControl(path + "/memory.limit_in_bytes", std::to_string(memory_bytes)));
+    // Memory and swap together; kernels may lack the file.
+    (void)WriteControl(path + "/memory.memsw.limit_in_bytes", std::to_string(memory_bytes));
     group->oom_file_ = path + "/memory.oom_control";
+  }
+  if (Exists(kRoot + "/cpuacct/cpuacct.usage")) {
+    JOEY_ASSIGN_OR_RETURN(std::string path, enter(kRoot + "/cpuacct/joey"));
+    group->cpu_file_ = path + "/cpuacct.usage";
   }
   return group;
 }
@@ -101,7 +110,7 @@ void RemoveGroup(const std::string& directory) {
 }  // namespace
 
 void Cgroup::Remove(const std::string& name) {
-  for (const char* parent : {"/joey/", "/cpu/joey/", "/memory/joey/"}) {
+  for (const char* parent : {"/joey/", "/cpu/joey/", "/memory/joey/", "/cpuacct/joey/"}) {
     RemoveGroup(kRoot + parent + name);
   }
 }
@@ -110,17 +119,35 @@ Cgroup::~Cgroup() {
   for (const std::string& directory : directories_) RemoveGroup(directory);
 }
 
-int Cgroup::OutOfMemoryKills() const {
-  if (oom_file_.empty()) return 0;
-  Result<std::string> text = ReadFile(oom_file_, 4096);
-  if (!text.ok()) return 0;
+namespace {
+
+// The value of a line "name value" in a control file.
+std::optional<std::int64_t> ReadEntry(const std::string& file, std::string_view name) {
+  Result<std::string> text = ReadFile(file, 4096);
+  if (!text.ok()) return std::nullopt;
   std::istringstream words(*text);
   std::string key;
-  int value = 0;
+  std::int64_t value = 0;
   while (words >> key >> value) {
-    if (key == "oom_kill") return value;
+    if (key == name) return value;
   }
-  return 0;
+  return std::nullopt;
+}
+
+}  // namespace
+
+int Cgroup::OutOfMemoryKills() const {
+  return static_cast<int>(ReadEntry(oom_file_, "oom_kill").value_or(0));
+}
+
+std::optional<double> Cgroup::CpuSeconds() const {
+  if (const auto micros = ReadEntry(cpu_file_, "usage_usec")) {
+    return static_cast<double>(*micros) / 1e6;
+  }
+  Result<std::string> text = ReadFile(cpu_file_, 64);
+  double nanos = 0;
+  if (!text.ok() || !(std::istringstream(*text) >> nanos)) return std::nullopt;
+  return nanos / 1e9;
 }
 
 }  // namespace joey

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,12 +29,15 @@ class Cgroup {
   const std::vector<std::string>& procs_files() const { return procs_files_; }
   // How often the kernel ended a process of the group for want of memory.
   int OutOfMemoryKills() const;
+  // CPU time that all its processes have used; nullopt where the kernel does not count it.
+  std::optional<double> CpuSeconds() const;
 
  private:
   Cgroup() = default;
   std::vector<std::string> directories_;
   std::vector<std::string> procs_files_;
   std::string oom_file_;
+  std::string cpu_file_;  // one number in nanoseconds, or lines of "name value"
 };
 
 }  // namespace joey

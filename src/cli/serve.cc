@@ -5,6 +5,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -15,6 +18,16 @@ namespace joey::cli {
 namespace {
 
 constexpr int kExitFailed = 1;
+
+deploy::AutoscalePace PaceOf(double up_seconds, double down_seconds) {
+  using std::chrono::milliseconds;
+  deploy::AutoscalePace pace;
+  pace.up = milliseconds(static_cast<std::int64_t>(up_seconds * 1000));
+  pace.down = milliseconds(static_cast<std::int64_t>(down_seconds * 1000));
+  // Several looks in the shorter of both.
+  pace.sample = std::min(pace.sample, std::max(milliseconds(20), std::min(pace.up, pace.down) / 4));
+  return pace;
+}
 
 int Serve(const ServeOptions& options) {
   // Before any thread starts, so that all inherit it: signals are taken by sigwait() below.
@@ -45,6 +58,8 @@ void AddServeCommand(CLI::App& app) {
   struct Arguments {
     ServeOptions options;
     std::string log_level = "info";
+    double scale_up_seconds = 5;
+    double scale_down_seconds = 60;
   };
   auto arguments = std::make_shared<Arguments>();
   ServeOptions& options = arguments->options;
@@ -65,12 +80,26 @@ void AddServeCommand(CLI::App& app) {
                    "Threads for connections; 0 takes half of the CPUs")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
+  command->add_flag("--strict-resources", options.strict_resources,
+                    "Refuse a deployment that does not fit beside what all others may use");
+  command
+      ->add_option("--scale-up-seconds", arguments->scale_up_seconds,
+                   "Autoscale: how long the load must ask for more engines")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  command
+      ->add_option("--scale-down-seconds", arguments->scale_down_seconds,
+                   "Autoscale: how long the load must ask for fewer engines, or be none")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
   command->add_option("--log-level", arguments->log_level, "How much is logged to stderr")
       ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "off"}))
       ->capture_default_str();
   command->callback([arguments] {
     spdlog::set_default_logger(spdlog::stderr_logger_mt("joey"));
     spdlog::set_level(spdlog::level::from_str(arguments->log_level));
+    arguments->options.autoscale =
+        PaceOf(arguments->scale_up_seconds, arguments->scale_down_seconds);
     throw CLI::RuntimeError(Serve(arguments->options));
   });
 }

@@ -42,6 +42,7 @@ Status ServerProcess::OpenStore(const ServeOptions& options) {
 Status ServerProcess::MakeServices(const ServeOptions& options) {
   control::EngineSettings settings;
   settings.check_column = options.check_column;
+  settings.strict_resources = options.strict_resources;
   settings.log_address_file = data_->address_file();
   settings.log_token = log_token_;
   settings.on_runtime = [this](std::string_view runtime) { plugins_.Fetch(runtime); };
@@ -49,9 +50,9 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   deployer_ = deploy::MakeLocalDeployer(
       {.run_directory = data_->run(),
        .spool_directory = data_->spool(),
-       .on_spool_left = [recovery = spool_recovery_.get()](std::string directory) {
-         recovery->Add(std::move(directory));
-       }});
+       .on_spool_left = [recovery = spool_recovery_.get()](
+                            std::string directory) { recovery->Add(std::move(directory)); },
+       .pace = options.autoscale});
   workspaces_ = std::make_unique<control::Workspaces>(*database_);
   models_ = std::make_unique<control::Models>(*database_, *model_files_, settings.on_runtime);
   pipelines_ = std::make_unique<control::Pipelines>(*database_);

@@ -28,6 +28,8 @@ struct ServeOptions {
   std::string ready_file;
   std::string check_column = "anomaly";
   int io_threads = 0;  // 0: half of the CPUs
+  bool strict_resources = false;
+  deploy::AutoscalePace autoscale;
 };
 
 class ServerProcess {

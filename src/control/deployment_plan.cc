@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <utility>
@@ -121,6 +122,22 @@ Status CheckConfigsBelong(Connection& connection, const Definition& definition,
   return {};
 }
 
+// As sidekick_cpus() and its like name a model.
+std::string SidekickKey(const PlannedModel& model) {
+  return fmt::format("{}-{}", model.version.name, model.version.id);
+}
+
+// Leaves the sidekicks of models that run in processes of their own.
+void KeepUsedSidekicks(const std::vector<PlannedModel>& models, EngineConfig& engine) {
+  std::map<std::string, SidekickConfig> used;
+  for (const PlannedModel& model : models) {
+    if (!RunsInWorkers(model.config.runtime)) continue;
+    const auto found = engine.sidekicks.find(SidekickKey(model));
+    if (found != engine.sidekicks.end()) used.insert(*found);
+  }
+  engine.sidekicks = std::move(used);
+}
+
 Status CheckArch(const std::vector<PlannedModel>& models, EngineConfig& engine) {
   // A model uploaded without an architecture runs on any.
   for (const PlannedModel& model : models) {
@@ -136,11 +153,20 @@ Status CheckArch(const std::vector<PlannedModel>& models, EngineConfig& engine) 
                     "arch '{}'",
                     model.version.arch, engine.arch));
   }
+  for (const auto& [model, sidekick] : engine.sidekicks) {
+    if (sidekick.arch.empty() || sidekick.arch == engine.arch) continue;
+    return InvalidArgument(
+        fmt::format("sidekick_arch() asks for '{}' for the model '{}', the deployment is for '{}'",
+                    sidekick.arch, model, engine.arch),
+        "use the same architecture for both");
+  }
   if (engine.arch != MachineArch()) {
     return FailedPrecondition(
-        fmt::format("the deployment is for the architecture '{}', this machine is '{}'",
-                    engine.arch, MachineArch()),
-        fmt::format("upload the models with arch '{}'", MachineArch()));
+        fmt::format("{}The deployment is for the architecture '{}', this machine is '{}'.",
+                    kInsufficientResources, engine.arch, MachineArch()),
+        fmt::format("upload the models with arch '{}', and leave arch() out of the deployment "
+                    "configuration",
+                    MachineArch()));
   }
   return {};
 }
@@ -160,6 +186,12 @@ json DocumentOf(const Pipeline& pipeline, const PipelineVersion& version, json s
     json entry = ReferenceOf(model.version);
     entry["path"] = model.path;
     entry["runtime"] = model.config.runtime;
+    if (const auto found = engine.sidekicks.find(SidekickKey(model));
+        found != engine.sidekicks.end()) {
+      const SidekickConfig& sidekick = found->second;
+      entry["sidekick"] = {
+          {"cpus", sidekick.cpus}, {"memory_bytes", sidekick.memory_bytes}, {"env", sidekick.env}};
+    }
     entry["tensor_fields"] =
         model.config.tensor_fields ? json(*model.config.tensor_fields) : json(nullptr);
     entry["batch_config"] =
@@ -230,6 +262,7 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
   }
   JOEY_RETURN_IF_ERROR(CheckConfigsBelong(connection, definition, config_ids, plan.model_config_ids,
                                           configs, pipeline.name));
+  KeepUsedSidekicks(models, plan.engine);
   JOEY_RETURN_IF_ERROR(CheckArch(models, plan.engine));
   if (settings.on_runtime) {
     for (const PlannedModel& model : models) settings.on_runtime(model.config.runtime);
@@ -247,8 +280,13 @@ deploy::DeploymentSpec SpecOf(const Deployment& deployment, const DeploymentPlan
   spec.generation = deployment.generation;
   spec.document = plan.document;
   spec.replicas = static_cast<int>(plan.engine.replicas);
-  spec.cpus = plan.engine.cpus;
-  spec.memory_bytes = plan.engine.memory_bytes;
+  spec.autoscale = plan.engine.autoscale;
+  const Demand replica = DemandOfReplica(plan.engine);
+  // Without a limit of the engine there is none for all of it.
+  spec.cpus = plan.engine.cpus > 0 ? replica.cpus : 0;
+  spec.memory_bytes =
+      plan.engine.memory_bytes > 0 ? static_cast<std::int64_t>(replica.memory_bytes) : 0;
+  spec.notes = plan.notes;
   return spec;
 }
 

@@ -16,7 +16,8 @@
 namespace joey::control {
 
 struct DeploymentPlan {
-  EngineConfig engine;
+  EngineConfig engine;             // with the sidekicks of models that run in workers only
+  std::vector<std::string> notes;  // for the deployment's status
   std::vector<std::int64_t> model_config_ids;  // one per model, in the order of the steps
   std::string document;                        // JSON for the engine, without partition
 };

@@ -87,6 +87,24 @@ std::int64_t IdOf(std::string_view key) {
   return error == std::errc() && end == digits.data() + digits.size() ? id : 0;
 }
 
+// What all deployments but that of a pipeline may take.
+Result<Demand> DemandOfOthers(Connection& connection, std::int64_t pipeline_id,
+                              const deploy::MachineResources& machine) {
+  Demand out;
+  JOEY_RETURN_IF_ERROR(connection.Query(
+      "SELECT engine_config_json FROM deployment WHERE deployed = 1 AND pipeline_id <> ?",
+      {pipeline_id}, [&](const SqlRow& row) {
+        auto config = ParseEngineConfig(json::parse(row.Text(0), nullptr, false));
+        std::vector<std::string> notes;
+        if (!config.ok()) return;
+        (void)FitToMachine(*config, machine.cpus, machine.memory_bytes, notes);
+        const Demand one = DemandOf(*config);
+        out.cpus += one.cpus;
+        out.memory_bytes += one.memory_bytes;
+      }));
+  return out;
+}
+
 Result<std::vector<Pipeline>> LoadDeployed(Database& database) {
   std::vector<Pipeline> out;
   JOEY_RETURN_IF_ERROR(database.Read([&](Connection& connection) {
@@ -99,12 +117,21 @@ Result<std::vector<Pipeline>> LoadDeployed(Database& database) {
 
 }  // namespace
 
+Result<DeploymentPlan> Deployments::PlanFor(Connection& connection, const Pipeline& pipeline,
+                                            const PipelineVersion& version,
+                                            const std::vector<std::int64_t>& config_ids,
+                                            const json& engine_config,
+                                            const std::string& key) const {
+  JOEY_ASSIGN_OR_RETURN(DeploymentPlan plan,
+                        PlanDeployment(connection, files_, pipeline, version, config_ids,
+                                       engine_config, key, settings_));
+  const deploy::MachineResources machine = deployer_.resources();
+  JOEY_RETURN_IF_ERROR(FitToMachine(plan.engine, machine.cpus, machine.memory_bytes, plan.notes));
+  return plan;
+}
+
 Result<std::int64_t> Deployments::Deploy(const DeployRequest& request, const json& engine_config) {
   JOEY_RETURN_IF_ERROR(CheckName("deployment", request.deploy_id));
-  JOEY_ASSIGN_OR_RETURN(const EngineConfig engine, ParseEngineConfig(engine_config));
-  const deploy::MachineResources machine = deployer_.resources();
-  JOEY_RETURN_IF_ERROR(CheckFits(engine, machine.cpus, machine.memory_bytes));
-
   std::lock_guard lock(changes_);
   std::int64_t id = 0;
   bool was_deployed = false;
@@ -114,12 +141,19 @@ Result<std::int64_t> Deployments::Deploy(const DeployRequest& request, const jso
     JOEY_ASSIGN_OR_RETURN(const PipelineVersion* version,
                           FindVersion(before, request.pipeline_version_id));
     was_deployed = before.deployment && before.deployment->deployed;
-    JOEY_RETURN_IF_ERROR(CheckGrpcPort(connection, engine.grpc_port, request.pipeline_id));
     JOEY_ASSIGN_OR_RETURN(id, UpsertDeployment(connection, request, engine_config.dump()));
     const std::string key = request.deploy_id + "-" + std::to_string(id);
-    JOEY_ASSIGN_OR_RETURN(const DeploymentPlan plan,
-                          PlanDeployment(connection, files_, before, *version,
-                                         request.model_config_ids, engine_config, key, settings_));
+    JOEY_ASSIGN_OR_RETURN(
+        const DeploymentPlan plan,
+        PlanFor(connection, before, *version, request.model_config_ids, engine_config, key));
+    JOEY_RETURN_IF_ERROR(CheckGrpcPort(connection, plan.engine.grpc_port, request.pipeline_id));
+    if (settings_.strict_resources) {
+      const deploy::MachineResources machine = deployer_.resources();
+      JOEY_ASSIGN_OR_RETURN(const Demand others,
+                            DemandOfOthers(connection, request.pipeline_id, machine));
+      JOEY_RETURN_IF_ERROR(
+          CheckFitsBeside(plan.engine, others, machine.cpus, machine.memory_bytes));
+    }
     JOEY_RETURN_IF_ERROR(ReplaceConfigs(connection, version->id, plan.model_config_ids));
     JOEY_RETURN_IF_ERROR(
         connection.Run("UPDATE pipeline SET updated_at = ? WHERE id = ?", {NowMicros(), before.id})
@@ -203,9 +237,8 @@ Status Deployments::Resume() {
                             FindVersion(pipeline, deployment.pipeline_version_id));
       JOEY_ASSIGN_OR_RETURN(
           const DeploymentPlan plan,
-          PlanDeployment(connection, files_, pipeline, *version, deployment.model_config_ids,
-                         json::parse(deployment.engine_config, nullptr, false), deployment.Key(),
-                         settings_));
+          PlanFor(connection, pipeline, *version, deployment.model_config_ids,
+                  json::parse(deployment.engine_config, nullptr, false), deployment.Key()));
       return deployer_.Apply(SpecOf(deployment, plan));
     });
     if (status.ok()) {

@@ -32,9 +32,14 @@ struct EngineSettings {
   std::string check_column;      // "anomaly" or "check_failures"
   std::string log_address_file;  // where engines find joey serve's HOST:PORT
   std::string log_token;
+  // Refuse a deployment that does not fit beside what all others may take at the most. Else only
+  // each alone must fit the machine.
+  bool strict_resources = false;
   // Told which runtimes a deployment needs, just before its engines start; returns at once.
   std::function<void(std::string_view runtime)> on_runtime;
 };
+
+struct DeploymentPlan;
 
 class Deployments {
  public:
@@ -60,6 +65,12 @@ class Deployments {
   void ExpectResume() { resuming_ = true; }
 
  private:
+  // What PlanDeployment() says, made to fit the machine.
+  Result<DeploymentPlan> PlanFor(Connection& connection, const Pipeline& pipeline,
+                                 const PipelineVersion& version,
+                                 const std::vector<std::int64_t>& config_ids,
+                                 const nlohmann::json& engine_config, const std::string& key) const;
+
   Database& database_;
   const ModelFiles& files_;
   deploy::Deployer& deployer_;

@@ -157,6 +157,35 @@ TEST_F(DeploymentsTest, ArchitecturesMustMatch) {
             Code::kInvalidArgument);
 }
 
+TEST_F(DeploymentsTest, AutoscaleAndItsNotesReachTheDeployer) {
+  const auto pipeline = CreatePipeline("p", {StepOf(*Upload("a", SmallOnnx()))});
+  const std::int64_t id =
+      *Deploy("p", pipeline,
+              {{"engine", {{"cpu", 1}, {"autoscale", {{"replica_min", 0}, {"replica_max", 9}}}}}});
+  const deploy::DeploymentSpec& spec = deployer_->specs.at(id);
+  EXPECT_EQ(spec.replicas, 1);
+  ASSERT_TRUE(spec.autoscale.has_value());
+  EXPECT_EQ(spec.autoscale->maximum, 4);  // the machine of these tests has 4 CPUs
+  EXPECT_EQ(spec.notes.size(), 1u);
+}
+
+TEST_F(DeploymentsTest, StrictResourcesCountWhatIsDeployed) {
+  deployments_ = std::make_unique<Deployments>(
+      *database_, *files_, *deployer_,
+      EngineSettings{"anomaly", directory_ + "/run/address", "token", true});
+  const auto a = CreatePipeline("a", {StepOf(*Upload("a", SmallOnnx(1, "a")))});
+  const auto b = CreatePipeline("b", {StepOf(*Upload("b", SmallOnnx(1, "b")))});
+  const json three = {{"engine", {{"cpu", 3}}}};
+  const std::int64_t id = *Deploy("a", a, three);
+  EXPECT_TRUE(Deploy("a", a, three).ok());  // it replaces itself
+  const Status status = Deploy("b", b, three).status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_NE(status.message().find("3 of them promised"), std::string::npos) << status.message();
+  EXPECT_TRUE(Deploy("b", b, {{"engine", {{"cpu", 1}}}}).ok());
+  ASSERT_TRUE(deployments_->Undeploy(id).ok());
+  EXPECT_TRUE(Deploy("b", b, three).ok());
+}
+
 TEST_F(DeploymentsTest, ResumeStartsWhatWasDeployed) {
   const auto a = CreatePipeline("a", {StepOf(*Upload("a", SmallOnnx(1, "a")))});
   const std::int64_t b_version = *Upload("b", SmallOnnx(1, "b"));

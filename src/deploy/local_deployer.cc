@@ -15,11 +15,11 @@
 #include <unordered_map>
 
 #include "base/files.h"
-#include "base/limits.h"
 #include "base/machine.h"
 #include "base/process.h"
-#include "base/random.h"
-#include "deploy/replica.h"
+#include "deploy/limits.h"
+#include "deploy/local_deployment.h"
+#include "http/client.h"
 
 namespace joey::deploy {
 
@@ -31,29 +31,34 @@ namespace {
 // Engines of an earlier joey serve that nobody asks for are ended after this.
 constexpr std::chrono::seconds kUnclaimedGrace{20};
 
-std::string Key(const DeploymentSpec& spec) {
-  return spec.deploy_id + "-" + std::to_string(spec.id);
+bool AnswersHealthz(const HostPort& address) {
+  http::Client client(address, limits::kHealthMax);
+  const Result<http::ClientResponse> answer = client.Call("GET", "/healthz", {}, {});
+  return answer.ok() && answer->status == 200;
 }
-
-struct Deployment {
-  DeploymentSpec spec;  // of the newest generation
-  std::shared_ptr<Route> route = std::make_shared<Route>();
-  std::vector<std::unique_ptr<Replica>> replicas;  // of all generations
-  bool removed = false;
-};
 
 class LocalDeployer final : public Deployer {
  public:
   explicit LocalDeployer(LocalDeployerOptions options)
-      : options_(std::move(options)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (options_.program.empty()) {
+      : wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    settings_.run_directory = options.run_directory;
+    settings_.spool_directory = options.spool_directory;
+    settings_.program = options.program;
+    settings_.owner_file = options.run_directory + "/owner";
+    settings_.pace = options.pace;
+    settings_.healthy = options.healthy ? std::move(options.healthy) : AnswersHealthz;
+    settings_.on_spool_left = [left = std::move(options.on_spool_left)](std::string directory) {
+      if (left) left(std::move(directory));
+    };
+    settings_.wake = [this] { Wake(); };
+    if (settings_.program.empty()) {
       std::error_code ignored;
-      options_.program = fs::read_symlink("/proc/self/exe", ignored);
+      settings_.program = fs::read_symlink("/proc/self/exe", ignored);
     }
-    (void)MakeDirectories(options_.run_directory);
+    (void)MakeDirectories(settings_.run_directory);
     const std::string me = std::to_string(::getpid()) + " " +
                            std::to_string(ProcessStartTicks(::getpid()).value_or(0));
-    Status written = WriteFileAtomically(OwnerFile(), me);
+    Status written = WriteFileAtomically(settings_.owner_file, me);
     if (!written.ok()) spdlog::error("{}", written.ToString());
     unclaimed_deadline_ = Clock::now() + kUnclaimedGrace;
     supervisor_ = std::thread([this] { Supervise(); });
@@ -65,7 +70,7 @@ class LocalDeployer final : public Deployer {
     {
       std::lock_guard lock(mutex_);
       stopping_ = true;
-      for (auto& [id, deployment] : deployments_) TakeDown(deployment);
+      for (auto& [id, deployment] : deployments_) deployment.TakeDown(Clock::now());
     }
     Wake();
     if (supervisor_.joinable()) supervisor_.join();
@@ -74,27 +79,15 @@ class LocalDeployer final : public Deployer {
   Status Apply(DeploymentSpec spec) override {
     std::lock_guard lock(mutex_);
     if (stopping_) return Unavailable("joey serve is stopping");
-    Deployment& deployment = deployments_[spec.id];
-    deployment.removed = false;
-    bool first = deployment.spec.id == 0;
-    deployment.spec = std::move(spec);
-    // What never served and was replaced has nothing to finish.
-    for (auto& replica : deployment.replicas) {
-      if (!IsCurrent(deployment, *replica) && !replica->has_run()) replica->Drain(Clock::now());
-    }
+    LocalDeployment& deployment =
+        deployments_.try_emplace(spec.id, settings_, next_endpoint_id_).first->second;
+    const std::string old_key = deployment.Key();
+    deployment.Apply(std::move(spec), Clock::now());
     {
       std::unique_lock routes(routes_mutex_);
-      routes_[Key(deployment.spec)] = deployment.route;
+      if (old_key != deployment.Key()) routes_.erase(old_key);
+      routes_[deployment.Key()] = deployment.route();
     }
-    if (first) AdoptReplicas(deployment);
-    int wanted = deployment.spec.replicas;
-    for (const auto& replica : deployment.replicas) {
-      if (IsCurrent(deployment, *replica)) --wanted;
-    }
-    for (int i = 0; i < wanted; ++i) {
-      deployment.replicas.push_back(std::make_unique<Replica>(NewPlan(deployment.spec)));
-    }
-    Publish(deployment);
     Wake();
     return {};
   }
@@ -105,9 +98,9 @@ class LocalDeployer final : public Deployer {
     if (found == deployments_.end()) return {};
     {
       std::unique_lock routes(routes_mutex_);
-      routes_.erase(Key(found->second.spec));
+      routes_.erase(found->second.Key());
     }
-    TakeDown(found->second);
+    found->second.TakeDown(Clock::now());
     Wake();
     return {};
   }
@@ -116,38 +109,7 @@ class LocalDeployer final : public Deployer {
     std::lock_guard lock(mutex_);
     auto found = deployments_.find(id);
     if (found == deployments_.end()) return std::nullopt;
-    const Deployment& deployment = found->second;
-    DeploymentStatus out;
-    out.pipeline_name = deployment.spec.pipeline_name;
-    out.document = deployment.spec.document;
-    int running = 0;
-    bool failed = false;
-    bool older_serves = false;
-    for (const auto& replica : deployment.replicas) {
-      bool current = IsCurrent(deployment, *replica);
-      if (!current && !deployment.removed && replica->state() != Replica::State::kRunning) continue;
-      out.replicas.push_back(replica->Status());
-      if (!current) {
-        older_serves |= replica->state() == Replica::State::kRunning;
-        continue;
-      }
-      if (replica->state() == Replica::State::kRunning) ++running;
-      if (replica->failures() > 0 && replica->state() != Replica::State::kRunning) {
-        failed = true;
-        const std::string reason = out.replicas.back().reason;
-        if (!reason.empty()) out.details.push_back(reason);
-      }
-    }
-    bool enough = running > 0 || deployment.spec.replicas == 0;
-    if (deployment.removed) {
-      out.phase = Phase::kStopping;
-    } else if (enough && AllStartedOnce(deployment)) {
-      out.phase = Phase::kRunning;
-    } else {
-      out.phase = failed ? Phase::kError : Phase::kStarting;
-      if (older_serves) out.details.push_back("the previous version goes on serving");
-    }
-    return out;
+    return found->second.Status(Clock::now());
   }
 
   std::shared_ptr<const Route> FindRoute(std::string_view deployment) const override {
@@ -159,90 +121,6 @@ class LocalDeployer final : public Deployer {
   MachineResources resources() const override { return {MachineCpus(), MachineMemoryBytes()}; }
 
  private:
-  std::string OwnerFile() const { return options_.run_directory + "/owner"; }
-  std::string DeploymentsDirectory() const { return options_.run_directory + "/deployments"; }
-  std::string DirectoryOf(std::int64_t id) const {
-    return DeploymentsDirectory() + "/" + std::to_string(id);
-  }
-
-  static bool IsCurrent(const Deployment& deployment, const Replica& replica) {
-    return replica.generation() == deployment.spec.generation &&
-           replica.state() != Replica::State::kDraining &&
-           replica.state() != Replica::State::kStopping && replica.state() != Replica::State::kGone;
-  }
-
-  // All replicas of the newest generation have been ready at least once.
-  static bool AllStartedOnce(const Deployment& deployment) {
-    return std::all_of(deployment.replicas.begin(), deployment.replicas.end(),
-                       [&](const auto& replica) {
-                         return !IsCurrent(deployment, *replica) || replica->has_run();
-                       });
-  }
-
-  ReplicaPlan PlanFor(const DeploymentSpec& spec, std::string name) const {
-    ReplicaPlan plan;
-    plan.directory = DirectoryOf(spec.id) + "/" + name;
-    plan.spool_directory = options_.spool_directory + "/" + std::to_string(spec.id) + "/" + name;
-    plan.name = std::move(name);
-    plan.program = options_.program;
-    plan.owner_file = OwnerFile();
-    plan.spec = spec;
-    return plan;
-  }
-
-  ReplicaPlan NewPlan(const DeploymentSpec& spec) const {
-    return PlanFor(spec, "engine-" + RandomHex(5) + "-" + RandomHex(3).substr(0, 5));
-  }
-
-  // Takes over what an earlier joey serve left running for this deployment.
-  void AdoptReplicas(Deployment& deployment) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(DirectoryOf(deployment.spec.id), error)) {
-      ReplicaPlan plan = PlanFor(deployment.spec, entry.path().filename());
-      auto adopted = Replica::Adopt(std::move(plan), next_endpoint_id_++);
-      if (adopted != nullptr &&
-          static_cast<int>(deployment.replicas.size()) < deployment.spec.replicas) {
-        spdlog::info("engine {} of {} goes on", adopted->plan().name, Key(deployment.spec));
-        deployment.replicas.push_back(std::move(adopted));
-        continue;
-      }
-      if (adopted != nullptr) adopted->Kill();
-      adopted.reset();
-      Cgroup::Remove(entry.path().filename());
-      std::error_code ignored;
-      fs::remove_all(entry.path(), ignored);
-      LeaveSpool(PlanFor(deployment.spec, entry.path().filename()).spool_directory);
-    }
-  }
-
-  static void TakeDown(Deployment& deployment) {
-    deployment.removed = true;
-    deployment.route->Set({});
-    for (auto& replica : deployment.replicas) replica->Drain(Clock::now());
-  }
-
-  // The newest generation serves once all of it has been ready; until then the one before it.
-  void Publish(Deployment& deployment) {
-    if (deployment.removed) return;
-    EndpointSet current;
-    EndpointSet older;
-    for (const auto& replica : deployment.replicas) {
-      if (replica->state() != Replica::State::kRunning) continue;
-      (IsCurrent(deployment, *replica) ? current : older).push_back(replica->endpoint());
-    }
-    bool complete = AllStartedOnce(deployment);
-    if (complete) {
-      for (auto& replica : deployment.replicas) {
-        if (!IsCurrent(deployment, *replica)) replica->Drain(Clock::now());
-      }
-    }
-    deployment.route->Set(complete || older.empty() ? std::move(current) : std::move(older));
-  }
-
-  void LeaveSpool(const std::string& directory) const {
-    if (options_.on_spool_left) options_.on_spool_left(directory);
-  }
-
   void Wake() const {
     std::uint64_t one = 1;
     (void)!::write(wake_.get(), &one, sizeof one);
@@ -251,14 +129,15 @@ class LocalDeployer final : public Deployer {
   void Supervise() {
     for (;;) {
       std::vector<pollfd> polls{{wake_.get(), POLLIN, 0}};
-      bool hurry = false;
+      auto pause = milliseconds(1000);
       {
         std::lock_guard lock(mutex_);
         AdvanceAll(Clock::now());
         if (stopping_ && deployments_.empty()) return;
         for (const auto& [id, deployment] : deployments_) {
-          for (const auto& replica : deployment.replicas) {
-            if (replica->state() != Replica::State::kRunning) hurry = true;
+          if (deployment.follows_load()) pause = std::min(pause, settings_.pace.sample);
+          for (const auto& replica : deployment.replicas()) {
+            if (replica->state() != Replica::State::kRunning) pause = milliseconds(10);
             if (replica->pidfd() >= 0) polls.push_back({replica->pidfd(), POLLIN, 0});
           }
         }
@@ -266,7 +145,7 @@ class LocalDeployer final : public Deployer {
       // Ready files and back-offs are looked at by time; ends of processes wake at once. A pidfd
       // may be closed meanwhile by nobody else: replicas change on this thread or under the lock
       // with a wake-up.
-      ::poll(polls.data(), polls.size(), hurry ? 10 : 1000);
+      ::poll(polls.data(), polls.size(), static_cast<int>(pause.count()));
       std::uint64_t count = 0;
       (void)!::read(wake_.get(), &count, sizeof count);
     }
@@ -274,20 +153,11 @@ class LocalDeployer final : public Deployer {
 
   void AdvanceAll(Clock::time_point now) {
     for (auto next = deployments_.begin(); next != deployments_.end();) {
-      Deployment& deployment = next->second;
-      bool changed = false;
-      for (auto& replica : deployment.replicas) {
-        if (replica->Advance(now, next_endpoint_id_)) changed = true;
-      }
-      if (changed) Publish(deployment);
-      std::erase_if(deployment.replicas, [&](const auto& replica) {
-        if (replica->state() != Replica::State::kGone) return false;
-        LeaveSpool(replica->plan().spool_directory);
-        return true;
-      });
-      if (deployment.removed && deployment.replicas.empty()) {
+      LocalDeployment& deployment = next->second;
+      deployment.Advance(now);
+      if (deployment.gone()) {
         std::error_code ignored;
-        fs::remove_all(DirectoryOf(next->first), ignored);
+        fs::remove_all(settings_.DirectoryOf(next->first), ignored);
         next = deployments_.erase(next);
       } else {
         ++next;
@@ -303,17 +173,15 @@ class LocalDeployer final : public Deployer {
   // Engines of deployments that no longer exist.
   void EndUnclaimed() {
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(DeploymentsDirectory(), error)) {
+    for (const auto& entry :
+         fs::directory_iterator(settings_.run_directory + "/deployments", error)) {
       std::int64_t id = std::atoll(entry.path().filename().c_str());
       if (deployments_.count(id) != 0) continue;
       DeploymentSpec nobody;
       nobody.id = id;
       std::error_code inner;
       for (const auto& replica : fs::directory_iterator(entry.path(), inner)) {
-        // A spec that fits no fingerprint: a living process is ended.
-        auto adopted = Replica::Adopt(PlanFor(nobody, replica.path().filename()), 0);
-        if (adopted != nullptr) adopted->Kill();
-        adopted.reset();
+        Replica::EndLeft(settings_.PlanFor(nobody, replica.path().filename()));
         Cgroup::Remove(replica.path().filename());
       }
       fs::remove_all(entry.path(), inner);
@@ -324,21 +192,22 @@ class LocalDeployer final : public Deployer {
     std::error_code error;
     std::set<std::string> used;
     for (const auto& [id, deployment] : deployments_) {
-      for (const auto& replica : deployment.replicas) used.insert(replica->plan().spool_directory);
+      for (const auto& replica : deployment.replicas())
+        used.insert(replica->plan().spool_directory);
     }
-    for (const auto& deployment : fs::directory_iterator(options_.spool_directory, error)) {
+    for (const auto& deployment : fs::directory_iterator(settings_.spool_directory, error)) {
       std::error_code inner;
       for (const auto& spool : fs::directory_iterator(deployment.path(), inner)) {
-        if (used.count(spool.path()) == 0) LeaveSpool(spool.path());
+        if (used.count(spool.path()) == 0) settings_.on_spool_left(spool.path());
       }
     }
   }
 
-  LocalDeployerOptions options_;
+  LocalSettings settings_;
   UniqueFd wake_;
   mutable std::mutex mutex_;  // taken before routes_mutex_
-  std::map<std::int64_t, Deployment> deployments_;
   std::uint64_t next_endpoint_id_ = 1;
+  std::map<std::int64_t, LocalDeployment> deployments_;
   Clock::time_point unclaimed_deadline_;
   bool stopping_ = false;
   mutable std::shared_mutex routes_mutex_;

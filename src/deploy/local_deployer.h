@@ -20,6 +20,9 @@ struct LocalDeployerOptions {
   // Called on the supervising thread with a spool directory no engine uses any more (it may hold
   // rows that were not shipped). Must not block.
   std::function<void(std::string)> on_spool_left;
+  AutoscalePace pace;
+  // Whether an engine that is to be taken over answers; empty: GET /healthz.
+  std::function<bool(const HostPort&)> healthy;
 };
 
 std::unique_ptr<Deployer> MakeLocalDeployer(LocalDeployerOptions options);

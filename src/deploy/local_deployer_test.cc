@@ -72,6 +72,7 @@ class DeployerTest : public testing::Test {
     options.run_directory = Run();
     options.spool_directory = directory_ + "/spool";
     options.program = Program();
+    options.healthy = [](const HostPort&) { return true; };  // the script answers nothing
     return options;
   }
 
@@ -153,7 +154,7 @@ TEST_F(DeployerTest, ACrashingEngineIsStartedAgainAfterTheBackOffOnly) {
     })) << "the end of the process";
     ASSERT_EQ(replica.state(), Replica::State::kBackoff);
     EXPECT_EQ(replica.failures(), failures);
-    EXPECT_EQ(replica.Status().reason, "the engine's process ended: exit status 1");
+    EXPECT_EQ(replica.Status(now).reason, "the engine's process ended: exit status 1");
     now += BackOffDelay(failures) - milliseconds(1);
     replica.Advance(now, id);
     ASSERT_EQ(replica.state(), Replica::State::kBackoff);
@@ -208,7 +209,7 @@ TEST_F(DeployerTest, AnEngineThatHangsIsEndedAfterTheTimeLimit) {
   ASSERT_EQ(replica.state(), Replica::State::kStarting);
   replica.Advance(now + std::chrono::hours(1), id);
   EXPECT_EQ(replica.state(), Replica::State::kBackoff);
-  EXPECT_NE(replica.Status().reason.find("not ready within"), std::string::npos);
+  EXPECT_NE(replica.Status(now).reason.find("not ready within"), std::string::npos);
   EXPECT_EQ(Engines(), std::set<pid_t>());
   replica.Drain(now);
 }
@@ -305,7 +306,7 @@ TEST_F(DeployerTest, TakesOverTheEnginesOfAKilledServer) {
       << "the successor of the killed one";
 }
 
-TEST_F(DeployerTest, EndsEnginesOfAKilledServerThatServeSomethingElse) {
+TEST_F(DeployerTest, EnginesThatServeSomethingElseGoOnUntilTheyAreReplaced) {
   DeployAndDie(Options(), Spec(1, "serve", 2));
   const std::set<pid_t> running = Engines();
   std::vector<std::string> spools;
@@ -315,13 +316,75 @@ TEST_F(DeployerTest, EndsEnginesOfAKilledServerThatServeSomethingElse) {
   DeploymentSpec other = Spec(2);
   other.document = R"({"behave":"serve","version":2,"logs":{}})";
   ASSERT_TRUE(deployer->Apply(other).ok());
+  // At once: what ran when the server was killed answers until the new engine is ready.
+  EXPECT_EQ(Routed(*deployer), running);
   ASSERT_TRUE(Comes([&] { return Routed(*deployer).size() == 1; })) << "the new engine";
   EXPECT_EQ(running.count(*Routed(*deployer).begin()), 0u);
-  EXPECT_EQ(Engines(), Routed(*deployer));
+  ASSERT_TRUE(Comes([&] { return Engines() == Routed(*deployer); })) << "the end of the others";
   deployer->Shutdown();
   // Rows may be left in the spools of the ended engines: they are handed over, not removed.
   EXPECT_EQ(spools.size(), 3u);
   for (const std::string& spool : spools) EXPECT_TRUE(fs::is_directory(spool)) << spool;
+}
+
+TEST_F(DeployerTest, AnEngineThatDoesNotAnswerIsNotTakenOver) {
+  DeployAndDie(Options(), Spec(1));
+  const std::set<pid_t> running = Engines();
+  LocalDeployerOptions options = Options();
+  options.healthy = [](const HostPort&) { return false; };
+  auto deployer = MakeLocalDeployer(options);
+  ASSERT_TRUE(deployer->Apply(Spec(1)).ok());
+  ASSERT_TRUE(Comes([&] { return Routed(*deployer).size() == 1; })) << "an engine";
+  EXPECT_NE(Routed(*deployer), running);
+  EXPECT_EQ(Engines(), Routed(*deployer));
+}
+
+TEST_F(DeployerTest, GoesToZeroWithoutRequestsAndComesBackForOne) {
+  LocalDeployerOptions options = Options();
+  options.pace = {milliseconds(20), milliseconds(100), milliseconds(200)};
+  auto deployer = MakeLocalDeployer(options);
+  DeploymentSpec spec = Spec(1);
+  spec.autoscale = Autoscale{0, 2, 0.75};
+  ASSERT_TRUE(deployer->Apply(spec).ok());
+  ASSERT_TRUE(Comes([&] { return Routed(*deployer).size() == 1; })) << "an engine";
+  auto route = deployer->FindRoute("d-7");
+  ASSERT_TRUE(Comes([&] { return !route->may_wait(); })) << "the route";
+  const auto last = route->endpoints()->front();
+  ASSERT_TRUE(Comes([&] { return route->endpoints()->empty(); })) << "no engine";
+  EXPECT_FALSE(last->Enter());
+  EXPECT_TRUE(route->may_wait());
+  ASSERT_TRUE(Comes([&] { return Engines().empty(); })) << "the end of the engine";
+  EXPECT_TRUE(Is(*deployer, Phase::kRunning));
+  EXPECT_EQ(
+      deployer->GetStatus(7)->details,
+      std::vector<std::string>{"autoscale: 0 of 0 to 2 replicas; the next request starts one"});
+  for (int i = 0; i < 3; ++i) route->Want();
+  ASSERT_TRUE(Comes([&] { return route->endpoints()->size() == 1; })) << "an engine";
+  EXPECT_EQ(Engines().size(), 1u);
+  // A request that is under way keeps it.
+  ASSERT_TRUE(route->endpoints()->front()->Enter());
+  std::this_thread::sleep_for(milliseconds(500));
+  ASSERT_EQ(route->endpoints()->size(), 1u);
+  route->endpoints()->front()->Leave();
+  // A redeploy of a sleeping deployment shows that the new version starts.
+  ASSERT_TRUE(Comes([&] { return route->endpoints()->empty(); })) << "no engine";
+  spec.generation = 2;
+  ASSERT_TRUE(deployer->Apply(spec).ok());
+  ASSERT_TRUE(Comes([&] { return route->endpoints()->size() == 1; })) << "the new engine";
+}
+
+TEST_F(DeployerTest, ARequestDoesNotWaitForAnEngineThatFails) {
+  LocalDeployerOptions options = Options();
+  auto deployer = MakeLocalDeployer(options);
+  DeploymentSpec spec = Spec(1, "refuse");
+  spec.replicas = 0;
+  spec.autoscale = Autoscale{0, 1, 0.75};
+  ASSERT_TRUE(deployer->Apply(spec).ok());
+  auto route = deployer->FindRoute("d-7");
+  ASSERT_TRUE(Comes([&] { return route->may_wait(); })) << "the sleep";
+  route->Want();
+  ASSERT_TRUE(Comes([&] { return !route->may_wait(); })) << "the failure";
+  EXPECT_TRUE(Is(*deployer, Phase::kError));
 }
 
 TEST_F(DeployerTest, AServerThatStopsSoonEndsWhatNobodyClaimed) {
@@ -358,8 +421,8 @@ TEST_F(DeployerTest, AHundredDeploymentsLeaveNothing) {
       return std::distance(fs::directory_iterator(path), fs::directory_iterator());
     };
     std::vector<std::int64_t> out{count("/proc/self/fd"), count("/proc/self/task")};
-    for (const char* parent :
-         {"/sys/fs/cgroup/cpu/joey", "/sys/fs/cgroup/memory/joey", "/sys/fs/cgroup/joey"}) {
+    for (const char* parent : {"/sys/fs/cgroup/cpu/joey", "/sys/fs/cgroup/memory/joey",
+                               "/sys/fs/cgroup/cpuacct/joey", "/sys/fs/cgroup/joey"}) {
       std::int64_t groups = 0;
       std::error_code error;
       for (const auto& entry : fs::directory_iterator(parent, error)) {

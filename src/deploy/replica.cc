@@ -9,7 +9,9 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "base/format_bytes.h"
 #include "base/limits.h"
+#include "base/process_cpu.h"
 #include "base/sha256.h"
 
 namespace joey::deploy {
@@ -21,8 +23,6 @@ using std::chrono::seconds;
 namespace {
 
 constexpr seconds kStableAfter{60};  // then earlier failures are forgotten
-// Requests whose route was read just before it changed still arrive within this.
-constexpr milliseconds kDrainGrace{100};
 
 // Only what a program needs to run at all; no secrets of the operator.
 std::vector<std::string> EngineEnvironment() {
@@ -44,8 +44,6 @@ std::string SpecFingerprint(const DeploymentSpec& spec) {
 std::string EngineDocument(const ReplicaPlan& plan) {
   json document = json::parse(plan.spec.document);
   document["partition"] = plan.name;
-  document["cpus"] = plan.spec.cpus;
-  document["memory_bytes"] = plan.spec.memory_bytes;
   document["owner"] = {{"pid_file", plan.owner_file}};
   if (document.contains("logs") && document["logs"].is_object()) {
     document["logs"]["spool_directory"] = plan.spool_directory;
@@ -64,29 +62,65 @@ milliseconds BackOffDelay(int failures) {
 Replica::Replica(ReplicaPlan plan) : plan_(std::move(plan)) {}
 Replica::~Replica() = default;
 
-std::unique_ptr<Replica> Replica::Adopt(ReplicaPlan plan, std::uint64_t endpoint_id) {
-  auto replica = std::make_unique<Replica>(std::move(plan));
-  Result<std::string> state = ReadFile(replica->StateFile(), 4096);
-  Result<std::string> ready = ReadFile(replica->ReadyFile(), 4096);
-  if (!state.ok()) return nullptr;
-  std::istringstream words(*state);
+namespace {
+
+// What the state file of a replica says: which process it is and what it was started with.
+struct StateRecord {
   pid_t pid = 0;
-  std::uint64_t ticks = 0;
+  std::uint64_t start_ticks = 0;
   std::string fingerprint;
-  if (!(words >> pid >> ticks >> fingerprint)) return nullptr;
-  replica->process_ = Process::Adopt(pid, ticks);
+  double cpus = 0;
+  std::int64_t memory_bytes = 0;
+};
+
+std::string StateFile(const ReplicaPlan& plan) { return plan.directory + "/process"; }
+
+joey::Status WriteState(const ReplicaPlan& plan, const Process& process) {
+  std::ostringstream text;
+  text << process.pid() << ' ' << process.start_ticks() << ' ' << SpecFingerprint(plan.spec) << ' '
+       << plan.spec.cpus << ' ' << plan.spec.memory_bytes;
+  return WriteFileAtomically(StateFile(plan), text.str());
+}
+
+std::optional<StateRecord> ReadState(const ReplicaPlan& plan) {
+  Result<std::string> text = ReadFile(StateFile(plan), 4096);
+  if (!text.ok()) return std::nullopt;
+  std::istringstream words(*text);
+  StateRecord record;
+  if (!(words >> record.pid >> record.start_ticks >> record.fingerprint)) return std::nullopt;
+  words >> record.cpus >> record.memory_bytes;
+  return record;
+}
+
+}  // namespace
+
+void Replica::EndLeft(const ReplicaPlan& plan) {
+  const std::optional<StateRecord> record = ReadState(plan);
+  if (!record) return;
+  std::optional<Process> process = Process::Adopt(record->pid, record->start_ticks);
+  if (!process) return;
+  process->Signal(SIGKILL);
+  process->WaitFor(seconds(10));
+}
+
+std::unique_ptr<Replica> Replica::Adopt(ReplicaPlan plan, std::uint64_t endpoint_id,
+                                        const HealthCheck& healthy) {
+  const std::optional<StateRecord> record = ReadState(plan);
+  if (!record) return nullptr;
+  auto replica = std::make_unique<Replica>(std::move(plan));
+  replica->process_ = Process::Adopt(record->pid, record->start_ticks);
   if (!replica->process_) return nullptr;
+  Result<std::string> ready = ReadFile(replica->ReadyFile(), 4096);
   Result<HostPort> address = ready.ok() ? ParseHostPort(*ready) : Result<HostPort>(ready.status());
-  if (!address.ok() || fingerprint != SpecFingerprint(replica->plan_.spec)) {
+  if (!address.ok() || !healthy(*address)) {
     replica->Kill();
     return nullptr;
   }
-  const DeploymentSpec& spec = replica->plan_.spec;
-  if (spec.cpus > 0 || spec.memory_bytes > 0) {
-    if (auto group = Cgroup::Make(replica->plan_.name, spec.cpus, spec.memory_bytes); group.ok()) {
-      replica->cgroup_ = std::move(*group);
-    }
-  }
+  if (record->fingerprint != SpecFingerprint(replica->plan_.spec)) replica->Outdate();
+  // Its own limits, whatever the newest generation may use.
+  replica->plan_.spec.cpus = record->cpus;
+  replica->plan_.spec.memory_bytes = record->memory_bytes;
+  replica->MakeGroup();
   replica->endpoint_ = std::make_shared<Endpoint>();
   replica->endpoint_->address = *address;
   replica->endpoint_->id = endpoint_id;
@@ -94,6 +128,19 @@ std::unique_ptr<Replica> Replica::Adopt(ReplicaPlan plan, std::uint64_t endpoint
   replica->has_run_ = true;
   replica->running_since_ = Clock::now();
   return replica;
+}
+
+void Replica::MakeGroup() {
+  limits_note_.clear();
+  Result<std::unique_ptr<Cgroup>> group =
+      Cgroup::Make(plan_.name, plan_.spec.cpus, plan_.spec.memory_bytes);
+  if (group.ok()) {
+    cgroup_ = std::move(*group);
+    return;
+  }
+  if (plan_.spec.cpus <= 0 && plan_.spec.memory_bytes <= 0) return;
+  limits_note_ = "weaker limits: " + group.status().message() +
+                 "; CPU is limited by the number of threads, memory by the engine's own data";
 }
 
 joey::Status Replica::TryStart() {
@@ -118,22 +165,14 @@ joey::Status Replica::TryStart() {
   options.output_file = output;
   // The old group has the same name: removed after the new one is made it would take that along.
   cgroup_.reset();
-  if (plan_.spec.cpus > 0 || plan_.spec.memory_bytes > 0) {
-    Result<std::unique_ptr<Cgroup>> group =
-        Cgroup::Make(plan_.name, plan_.spec.cpus, plan_.spec.memory_bytes);
-    if (group.ok()) {
-      cgroup_ = std::move(*group);
-      options.cgroups = cgroup_->procs_files();
-    } else {
-      // Then the engine's thread count is the limit of CPU, and this the one of memory.
-      options.data_bytes_max = plan_.spec.memory_bytes;
-    }
+  MakeGroup();
+  if (cgroup_ != nullptr) {
+    options.cgroups = cgroup_->procs_files();
+  } else {
+    // Then the engine's thread count is the limit of CPU, and this the one of memory.
+    options.data_bytes_max = plan_.spec.memory_bytes;
   }
-  options.record = [this](const Process& process) {
-    return WriteFileAtomically(StateFile(), std::to_string(process.pid()) + " " +
-                                                std::to_string(process.start_ticks()) + " " +
-                                                SpecFingerprint(plan_.spec));
-  };
+  options.record = [this](const Process& process) { return WriteState(plan_, process); };
   JOEY_ASSIGN_OR_RETURN(process_, Process::Spawn(options));
   return {};
 }
@@ -160,9 +199,12 @@ void Replica::BackOff(Clock::time_point now, std::string reason) {
 
 // What the engine itself said of its failure, else how its process ended.
 std::string Replica::FailureText() const {
-  if (cgroup_ != nullptr && cgroup_->OutOfMemoryKills() > 0) {
-    return "the engine used more memory than the deployment allows (" +
-           std::to_string(plan_.spec.memory_bytes) + " bytes): deploy with more memory";
+  // A kill of one of its workers is counted as well; an adopted engine's ending is not known.
+  const bool killed = process_->ending().starts_with("signal 9") || process_->ending() == "ended";
+  if (killed && cgroup_ != nullptr && cgroup_->OutOfMemoryKills() > 0) {
+    return "OOMKilled: the engine used more memory than its limit of " +
+           FormatBytes(plan_.spec.memory_bytes) +
+           " and was ended; deploy with more memory(), or send fewer rows per request";
   }
   Result<std::string> text = ReadFile(ReadyFile() + ".error", limits::kControlBodyBytesMax);
   if (text.ok()) {
@@ -200,7 +242,6 @@ bool Replica::AdvanceStarting(Clock::time_point now, std::uint64_t& next_endpoin
   state_ = State::kRunning;
   running_since_ = now;
   has_run_ = true;
-  reason_.clear();
   waiting_for_.clear();
   return true;
 }
@@ -223,8 +264,7 @@ bool Replica::Advance(Clock::time_point now, std::uint64_t& next_endpoint_id) {
         // Its requests had their time: what still runs is cut.
         Terminate(now);
         deadline_ = now + seconds(limits::kLogFlushSecondsMax);
-      } else if (now >= deadline_ - seconds(limits::kDrainSecondsMax) + kDrainGrace &&
-                 endpoint_->in_flight.load() == 0) {
+      } else if (endpoint_->in_flight.load() == 0) {
         Terminate(now);
       }
       return false;
@@ -240,6 +280,7 @@ bool Replica::Advance(Clock::time_point now, std::uint64_t& next_endpoint_id) {
 
 void Replica::Drain(Clock::time_point now) {
   if (state_ == State::kRunning) {
+    endpoint_->Close();
     state_ = State::kDraining;
     deadline_ = now + seconds(limits::kDrainSecondsMax);
   } else if (state_ == State::kStarting || state_ == State::kBackoff) {
@@ -272,11 +313,17 @@ void Replica::CleanUp() {
   std::filesystem::remove_all(plan_.directory, ignored);
 }
 
-ReplicaStatus Replica::Status() const {
+double Replica::CpuSeconds() const {
+  if (cgroup_ != nullptr) {
+    if (const auto seconds = cgroup_->CpuSeconds()) return *seconds;
+  }
+  return process_ ? ProcessTreeCpuSeconds(process_->pid()) : 0;
+}
+
+ReplicaStatus Replica::Status(Clock::time_point now) const {
   ReplicaStatus out;
   out.name = plan_.name;
   out.ip = "127.0.0.1";
-  out.reason = reason_;
   switch (state_) {
     case State::kStarting:
       out.phase = Phase::kStarting;
@@ -293,11 +340,19 @@ ReplicaStatus Replica::Status() const {
       out.phase = Phase::kStopping;
       break;
   }
-  if (out.phase != Phase::kRunning && out.phase != Phase::kStopping) {
-    out.details.push_back("containers with unready status: [engine]");
+  if (out.phase == Phase::kRunning) {
+    if (!reason_.empty() && now - running_since_ < kStableAfter) {
+      out.details.push_back("started again after: " + reason_);
+    }
+  } else {
+    out.reason = reason_;
+    if (out.phase != Phase::kStopping) {
+      out.details.push_back("containers with unready status: [engine]");
+    }
+    if (!waiting_for_.empty()) out.details.push_back(waiting_for_);
+    if (!reason_.empty()) out.details.push_back(reason_);
   }
-  if (!waiting_for_.empty()) out.details.push_back(waiting_for_);
-  if (!reason_.empty()) out.details.push_back(reason_);
+  if (!limits_note_.empty()) out.details.push_back(limits_note_);
   return out;
 }
 

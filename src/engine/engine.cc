@@ -45,7 +45,7 @@ struct Engine::Impl {
         server({.listen = std::move(listen), .io_threads = threads, .worker_threads = 1}) {}
 
   Status Load() {
-    loader = std::make_unique<ModelLoader>(threads, document.scratch_directory);
+    loader = std::make_unique<ModelLoader>(document, threads);
     std::vector<LoadedModel> models;
     for (const ModelEntry& entry : document.models) {
       JOEY_ASSIGN_OR_RETURN(LoadedModel model, loader->Load(entry));

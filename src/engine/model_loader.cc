@@ -65,7 +65,10 @@ Result<std::shared_ptr<const TableModel>> ModelLoader::LoadPython(const ModelEnt
   options.script_path = entry.path;
   options.input_schema = entry.input_schema;
   options.output_schema = entry.output_schema;
-  options.processes = threads_;
+  const WorkerShare share = shares_.Of(entry);
+  options.processes = share.processes;
+  options.memory_bytes = share.memory_bytes;
+  options.environment = entry.workers.environment;
   options.print = [name = entry.reference.name](std::string_view line) {
     spdlog::info("[{}] {}", name, line);
   };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "engine/worker_share.h"
 #include "pipeline/deployment_document.h"
 #include "runtime/batching_model.h"
 #include "runtime/loaded_model.h"
@@ -18,9 +19,12 @@ namespace joey::engine {
 // Starts a runtime when the first model needs it. Outlives the models. One thread at a time.
 class ModelLoader {
  public:
-  // Archives are unpacked inside of `scratch_directory`, which is made when it is needed.
-  ModelLoader(int threads, std::string scratch_directory)
-      : threads_(threads), scratch_directory_(std::move(scratch_directory)) {}
+  // Archives are unpacked inside of the document's scratch directory, which is made when it is
+  // needed.
+  ModelLoader(const DeploymentDocument& document, int threads)
+      : threads_(threads),
+        shares_(document, threads),
+        scratch_directory_(document.scratch_directory) {}
 
   // Checks the file's SHA-256 first. kUnimplemented: no such runtime here. kDataLoss: the file is
   // another one. Errors name the model.
@@ -40,6 +44,7 @@ class ModelLoader {
   Result<std::shared_ptr<const TableModel>> LoadPython(const ModelEntry& entry) const;
 
   const int threads_;
+  const WorkerShares shares_;
   const std::string scratch_directory_;
   std::unique_ptr<OnnxRuntime> onnx_;
   std::unique_ptr<TensorFlowRuntime> tensorflow_;

@@ -1,10 +1,16 @@
 #include "gateway/gateway.h"
 
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <span>
 
 #include "base/limits.h"
+#include "deploy/limits.h"
 #include "gateway/upstream.h"
 #include "http/infer_error.h"
 
@@ -37,19 +43,50 @@ bool IsOneOf(std::span<const std::string_view> names, std::string_view name) {
                      [&](std::string_view one) { return http::EqualsIgnoreCase(one, name); });
 }
 
-// Counts a request as under way on an engine while it lives.
+// A request that has entered an engine; it leaves when this goes.
 class InFlight {
  public:
-  explicit InFlight(deploy::Endpoint& endpoint) : endpoint_(endpoint) {
-    endpoint_.in_flight.fetch_add(1, std::memory_order_relaxed);
-  }
-  ~InFlight() { endpoint_.in_flight.fetch_sub(1, std::memory_order_relaxed); }
+  explicit InFlight(deploy::Endpoint& endpoint) : endpoint_(endpoint) {}
+  ~InFlight() { endpoint_.Leave(); }
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
 
  private:
   deploy::Endpoint& endpoint_;
 };
+
+// Counts a request as waiting for an engine while it lives.
+class Waiting {
+ public:
+  explicit Waiting(const deploy::Route& route) : route_(route), place_(++route.waiting()) {}
+  ~Waiting() { --route_.waiting(); }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+  bool has_place() const { return place_ <= limits::kHeldRequestsMax; }
+
+ private:
+  const deploy::Route& route_;
+  const int place_;
+};
+
+// Waits until a deployment that has no engine now, but gets one when it is wanted, has one.
+awaitable<void> AwaitEngine(asio::any_io_executor executor, const deploy::Route& route) {
+  using std::chrono::milliseconds;
+  const Waiting waiting(route);
+  if (!waiting.has_place()) co_return;
+  asio::steady_timer timer(executor);
+  const auto deadline = std::chrono::steady_clock::now() + limits::kHeldMax;
+  milliseconds pause{2};
+  while (route.endpoints()->empty() && route.may_wait() &&
+         std::chrono::steady_clock::now() < deadline) {
+    route.Want();
+    timer.expires_after(pause);
+    pause = std::min(pause * 2, milliseconds(50));
+    auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (error) co_return;
+  }
+}
 
 bool IsOip(const http::Request& request) { return request.target.starts_with(kOipPath); }
 
@@ -129,8 +166,9 @@ class Forwarding {
         chunked_(IsChunked(exchange)),
         head_(EngineHead(exchange)) {}
 
-  // Sends the request to `endpoint` and relays the answer. kUnavailable with nothing sent: another
-  // endpoint may be tried (`untouched()`); any other failure has been answered or aborted.
+  // Sends the request to `endpoint`, which it has entered, and relays the answer. kUnavailable with
+  // nothing sent: another endpoint may be tried (`untouched()`); any other failure has been
+  // answered or aborted.
   awaitable<Status> Run(const std::shared_ptr<deploy::Endpoint>& endpoint) {
     InFlight in_flight(*endpoint);
     std::unique_ptr<Upstream> upstream = pool_.TakeIdle(*endpoint);
@@ -309,10 +347,20 @@ awaitable<void> Gateway::Forward(http::Exchange& exchange) {
                               "it is starting or being restarted; send the request again");
   std::vector<std::uint64_t> tried;
   thread_local std::size_t turn = 0;
+  if (route->endpoints()->empty() && route->may_wait()) {
+    co_await AwaitEngine(exchange.executor(), *route);
+  }
   while (tried.size() < limits::kGatewayTriesMax) {
     std::shared_ptr<const deploy::EndpointSet> endpoints = route->endpoints();
     std::shared_ptr<deploy::Endpoint> endpoint = LeastLoaded(*endpoints, tried, turn++);
     if (endpoint == nullptr) break;
+    // It left the route after that was read: the route names another by now, or soon.
+    if (!endpoint->Enter()) {
+      if (route->endpoints()->empty() && route->may_wait()) {
+        co_await AwaitEngine(exchange.executor(), *route);
+      }
+      continue;
+    }
     tried.push_back(endpoint->id);
     status = co_await forwarding.Run(endpoint);
     if (status.ok() || !forwarding.untouched()) break;

@@ -42,6 +42,14 @@ Result<DeploymentDocument> Read(const json& document) {
     entry.single_row = model.contains("batch_config") && model["batch_config"] == "single";
     JOEY_ASSIGN_OR_RETURN(entry.input_schema, ReadSchema(model, "input_schema"));
     JOEY_ASSIGN_OR_RETURN(entry.output_schema, ReadSchema(model, "output_schema"));
+    if (const auto sidekick = model.find("sidekick"); sidekick != model.end()) {
+      entry.workers.cpus = sidekick->value("cpus", 0.0);
+      entry.workers.memory_bytes = sidekick->value("memory_bytes", std::int64_t{0});
+      const json environment = sidekick->value("env", json::object());
+      for (const auto& [name, value] : environment.items()) {
+        entry.workers.environment.push_back(name + "=" + value.get<std::string>());
+      }
+    }
     out.models.push_back(std::move(entry));
   }
   out.cpus = document.value("cpus", 0.0);

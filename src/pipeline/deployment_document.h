@@ -16,6 +16,13 @@
 
 namespace joey {
 
+// What the processes of one model get for themselves, where it runs in processes of its own.
+struct WorkerSettings {
+  double cpus = 0;                       // 0: as many as the engine has
+  std::int64_t memory_bytes = 0;         // of all of them; 0: a share of the deployment's
+  std::vector<std::string> environment;  // "NAME=value"
+};
+
 struct ModelEntry {
   ModelReference reference;
   std::string path;
@@ -24,6 +31,7 @@ struct ModelEntry {
   bool single_row = false;                      // batch_config "single"
   std::shared_ptr<arrow::Schema> input_schema;  // null: none was configured
   std::shared_ptr<arrow::Schema> output_schema;
+  WorkerSettings workers;
 };
 
 struct LogSettings {

@@ -155,6 +155,8 @@ Result<std::unique_ptr<TableModel>> LoadPythonModel(PythonModelOptions options) 
   // One thread for each process: they are as many as requests run at a time.
   pool.environment = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "OMP_NUM_THREADS=1",
                       "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1"};
+  pool.environment.insert(pool.environment.end(), options.environment.begin(),
+                          options.environment.end());
   pool.readable = PythonDirectories(runtime);
   pool.memory_bytes = options.memory_bytes;
   pool.timeout = options.timeout;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/status.h"
@@ -29,6 +30,7 @@ struct PythonModelOptions {
   std::string worker_directory;
   std::int64_t memory_bytes = limits::kWorkerMemoryBytesMax;  // of one process; 0 for no limit
   std::chrono::milliseconds timeout{limits::kPythonStepSecondsMax * 1000};  // for one request
+  std::vector<std::string> environment;  // "NAME=value", beside what every worker has
   // Gets what the step prints; called by one thread at a time.
   std::function<void(std::string_view line)> print;
 };

@@ -103,9 +103,12 @@ def test_a_built_document_stays_as_it_is() -> None:
 def test_environment_seeds_builders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEPLOYMENT_CONFIG", '{"engine": {"replicas": 3}}')
     assert DeploymentConfigBuilder().build()["engine"] == {"replicas": 3}
-    monkeypatch.setenv("DEPLOYMENT_CONFIG", "{")
-    with pytest.raises(InvalidRequestError, match="DEPLOYMENT_CONFIG"):
-        DeploymentConfigBuilder()
+    for wrong in ("{", "[]", "3", '{"engine": []}', '{"engineAux": {"images": 1}}'):
+        monkeypatch.setenv("DEPLOYMENT_CONFIG", wrong)
+        with pytest.raises(InvalidRequestError, match="DEPLOYMENT_CONFIG"):
+            DeploymentConfigBuilder()
+    monkeypatch.setenv("DEPLOYMENT_CONFIG", '{"engine": null, "engineAux": {}}')
+    assert DeploymentConfigBuilder().cpus(1).build()["engine"]["cpu"] == 1
 
 
 @pytest.mark.parametrize(
@@ -122,6 +125,15 @@ def test_environment_seeds_builders(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda b: b.memory("lots"),
         lambda b: b.memory("1GB"),
         lambda b: b.memory(1024),
+        lambda b: b.memory("0Gi"),
+        lambda b: b.lb_memory("1GB"),
+        lambda b: b.lb_cpus(-1),
+        lambda b: b.sidekick_cpus("bert", 1),
+        lambda b: b.sidekick_memory(MODEL, "much"),
+        lambda b: b.sidekick_gpus(MODEL, 0.5),
+        lambda b: b.sidekick_env(MODEL, ["A=b"]),
+        lambda b: b.sidekick_env(MODEL, {"A=b": "c"}),
+        lambda b: b.sidekick_arch(MODEL, "vax"),
         lambda b: b.arch("vax"),
         lambda b: b.replica_autoscale_min_max(maximum=1, minimum=2),
         lambda b: b.autoscale_cpu_utilization(50),

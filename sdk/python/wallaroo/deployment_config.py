@@ -45,18 +45,10 @@ class DeploymentConfigBuilder:
     """
 
     def __init__(self, workspace_id: Optional[int] = None) -> None:
-        self._config: dict[str, Any] = {}
-        seed = os.environ.get("DEPLOYMENT_CONFIG")
-        if seed:
-            try:
-                self._config = json.loads(seed)
-            except ValueError as error:
-                raise InvalidRequestError(
-                    f"The environment variable DEPLOYMENT_CONFIG is no JSON: {error}"
-                ) from None
-        self._config.setdefault("engine", {})
-        self._config.setdefault("enginelb", {})
-        self._config.setdefault("engineAux", {}).setdefault("images", {})
+        self._config: dict[str, Any] = _seed()
+        _section(self._config, "engine")
+        _section(self._config, "enginelb")
+        _section(_section(self._config, "engineAux"), "images")
         self._config.setdefault("node_selector", {})
         if workspace_id is not None:
             self._config["workspace_id"] = workspace_id
@@ -170,6 +162,13 @@ class DeploymentConfigBuilder:
         self, model: ModelVersion, environment: dict[str, str]
     ) -> DeploymentConfigBuilder:
         """Environment variables of the container of `model`."""
+        if not isinstance(environment, dict) or any(
+            not isinstance(name, str) or not name or "=" in name for name in environment
+        ):
+            raise InvalidRequestError(
+                f"sidekick_env: {environment!r} is no dict of environment variables",
+                'Example: sidekick_env(model, {"GUNICORN_CMD_ARGS": "--timeout=188"})',
+            )
         self._sidekick(model)["env"] = [
             {"name": str(name), "value": str(value)} for name, value in environment.items()
         ]
@@ -188,9 +187,43 @@ class DeploymentConfigBuilder:
         return engine
 
     def _sidekick(self, model: ModelVersion) -> dict[str, Any]:
+        if not callable(getattr(model, "name", None)) or not callable(getattr(model, "id", None)):
+            raise InvalidRequestError(
+                f"A sidekick belongs to a model version, not to {model!r}",
+                "Use what wl.upload_model() returned, or one of model.versions()",
+            )
         images: dict[str, Any] = self._config["engineAux"]["images"]
         found: dict[str, Any] = images.setdefault(f"{model.name()}-{model.id()}", {})
         return found
+
+
+def _seed() -> dict[str, Any]:
+    text = os.environ.get("DEPLOYMENT_CONFIG")
+    if not text:
+        return {}
+    try:
+        seed = json.loads(text)
+    except ValueError as error:
+        raise InvalidRequestError(
+            f"The environment variable DEPLOYMENT_CONFIG is no JSON: {error}"
+        ) from None
+    if not isinstance(seed, dict):
+        raise InvalidRequestError(
+            f"The environment variable DEPLOYMENT_CONFIG is no JSON object: {text[:100]}",
+            'Example: DEPLOYMENT_CONFIG=\'{"engine": {"cpu": 1}}\'',
+        )
+    return seed
+
+
+def _section(parent: dict[str, Any], key: str) -> dict[str, Any]:
+    if parent.get(key) is None:
+        parent[key] = {}
+    section = parent[key]
+    if not isinstance(section, dict):
+        raise InvalidRequestError(
+            f"The environment variable DEPLOYMENT_CONFIG has no object as {key!r}: {section!r}"
+        )
+    return section
 
 
 def _set_resource(section: dict[str, Any], name: str, value: Any) -> None:
@@ -215,7 +248,7 @@ def _set_gpus(section: dict[str, Any], count: int) -> int:
 
 
 def _set_memory(section: dict[str, Any], spec: str) -> None:
-    if not isinstance(spec, str) or not _MEMORY.fullmatch(spec):
+    if not isinstance(spec, str) or not _MEMORY.fullmatch(spec) or not spec.strip("0.KMGTiB"):
         raise InvalidRequestError(
             f"{spec!r} is no amount of memory",
             "Use a number and a unit (KiB, MiB, GiB, TiB, or Ki, Mi, Gi, Ti), such as '512Mi'",

@@ -355,8 +355,9 @@ class Pipeline(PipelineSteps):
         loop = asyncio.get_running_loop()
         if num_parallel is None:
             deployment = await loop.run_in_executor(None, lambda: self._running_deployment())
-            replicas = deployment.engine_config().get("engine", {}).get("replicas") or 1
-            num_parallel = 2 * int(replicas)
+            engine = deployment.engine_config().get("engine") or {}
+            most = (engine.get("autoscale") or {}).get("replica_max")
+            num_parallel = 2 * int(most or engine.get("replicas") or 1)
         seconds = INFER_SECONDS_DEFAULT if timeout is None else float(timeout)
         query = _codec.dataset_query(dataset, dataset_exclude, dataset_separator, infer=True)
 
