@@ -9,10 +9,12 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "control/access.h"
 #include "control/records.h"
 #include "deploy/deployer.h"
 #include "store/database.h"
@@ -25,6 +27,7 @@ struct DeployRequest {
   std::int64_t pipeline_id = 0;
   std::int64_t pipeline_version_id = 0;
   std::vector<std::int64_t> model_config_ids;
+  Viewer viewer;  // who deploys: models that this user does not see are not found
 };
 
 // The same for all deployments of a server: parts of the document engines get (docs/rest-api.md).
@@ -35,6 +38,7 @@ struct EngineSettings {
   // Refuse a deployment that does not fit beside what all others may take at the most. Else only
   // each alone must fit the machine.
   bool strict_resources = false;
+  std::optional<std::int64_t> deployed_max;  // pipelines deployed at a time; nullopt: any number
   // Told which runtimes a deployment needs, just before its engines start; returns at once.
   std::function<void(std::string_view runtime)> on_runtime;
 };
@@ -69,7 +73,8 @@ class Deployments {
   Result<DeploymentPlan> PlanFor(Connection& connection, const Pipeline& pipeline,
                                  const PipelineVersion& version,
                                  const std::vector<std::int64_t>& config_ids,
-                                 const nlohmann::json& engine_config, const std::string& key) const;
+                                 const nlohmann::json& engine_config, const std::string& key,
+                                 const Viewer& viewer) const;
 
   Database& database_;
   const ModelFiles& files_;

@@ -304,21 +304,29 @@ class Forwarding {
 
 }  // namespace
 
-Gateway::Gateway(const deploy::Deployer& deployer, auth::Authenticator& authenticator)
-    : deployer_(deployer), authenticator_(authenticator) {}
+Gateway::Gateway(const deploy::Deployer& deployer, auth::Authenticator& authenticator,
+                 control::InferenceAccess& access)
+    : deployer_(deployer), authenticator_(authenticator), access_(access) {}
 Gateway::~Gateway() = default;
 
-void Gateway::AddRoutes(http::Server& server) {
-  server.HandleStream("POST", kInferPath,
-                      [this](http::Exchange& exchange) { return Forward(exchange); },
-                      {.body_bytes_max = limits::kInferBodyBytesMax});
+std::vector<Gateway::RouteName> Gateway::Routes() {
+  std::vector<RouteName> out = {{"POST", std::string(kInferPath)}};
   const std::string oip = std::string(kOipPath) + "{deployment}";
-  const auto forward = [this](http::Exchange& exchange) { return Forward(exchange); };
-  for (std::string_view path : kOipGetPaths)
-    server.HandleStream("GET", oip + std::string(path), forward);
-  for (std::string_view path : kOipInferPaths)
-    server.HandleStream("POST", oip + std::string(path), forward,
-                        {.body_bytes_max = limits::kInferBodyBytesMax});
+  for (const std::string_view path : kOipGetPaths) out.push_back({"GET", oip + std::string(path)});
+  for (const std::string_view path : kOipInferPaths) {
+    out.push_back({"POST", oip + std::string(path)});
+  }
+  return out;
+}
+
+void Gateway::AddRoutes(http::Server& server) {
+  for (const RouteName& route : Routes()) {
+    http::RouteOptions options;
+    if (route.method == "POST") options.body_bytes_max = limits::kInferBodyBytesMax;
+    server.HandleStream(
+        route.method, route.path, [this](http::Exchange& exchange) { return Forward(exchange); },
+        std::move(options));
+  }
 }
 
 void Gateway::Start(const http::Server& server) {
@@ -339,6 +347,10 @@ awaitable<Result<auth::UserPointer>> Gateway::Authenticate(const http::Request& 
       verifiers_, [this, &request] { return authenticator_.Authenticate(request); });
 }
 
+awaitable<Result<bool>> Gateway::Sees(const control::User& user, const std::string& deployment) {
+  co_return co_await http::Offload(verifiers_, [&] { return access_.Look(user, deployment); });
+}
+
 awaitable<void> Gateway::Forward(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   Result<auth::UserPointer> user = authenticator_.Known(request);
@@ -350,7 +362,20 @@ awaitable<void> Gateway::Forward(http::Exchange& exchange) {
   }
   const std::string& deployment = request.path_parameters[0];
   std::shared_ptr<const deploy::Route> route = deployer_.FindRoute(deployment);
-  if (route == nullptr) {
+  Result<bool> sees = false;
+  if (route != nullptr) {
+    if (const std::optional<bool> known = access_.Known(**user, deployment)) {
+      sees = *known;
+    } else {
+      sees = co_await Sees(**user, deployment);
+    }
+  }
+  if (!sees.ok()) {
+    http::Response response = InferError(request, sees.status());
+    co_await exchange.Respond(std::move(response));
+    co_return;
+  }
+  if (route == nullptr || !*sees) {
     http::Response response = InferError(request, Unknown(deployment, ready_));
     co_await exchange.Respond(std::move(response));
     co_return;
