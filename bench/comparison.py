@@ -95,6 +95,9 @@ def measure(work, arguments):
                 "echoes_inputs": server.echoes_inputs,
             }
             load.one_row(server, 8, 1)
+        if not arguments.no_serve:
+            (logging,) = gateway.serving_engines()
+            stack.enter_context(joey_servers.same_group(everyone[0].process.pid, logging))
         one_row = {(server.name, c): [] for server in everyone for c in CONNECTIONS}
         many = {(server.name, kind): [] for server in everyone for kind in server.requests}
         for number in range(arguments.rounds):

@@ -5,6 +5,7 @@
 #include <arrow/type.h>
 
 #include <algorithm>
+#include <future>
 
 #include "data/json_print.h"
 #include "data/made_columns.h"
@@ -12,6 +13,8 @@
 namespace joey {
 
 namespace {
+
+constexpr std::size_t kSplitBytes = 512 << 10;  // answers from here on are written by two threads
 
 constexpr std::string_view kMetadata = "metadata";
 
@@ -101,10 +104,11 @@ class JsonRowWriter {
     tail_ = std::move(text_);
   }
 
-  std::string Write() {
+  // Rows [begin, end) of all: the texts of such ranges, one after the other, are the answer.
+  std::string Write(std::int64_t begin, std::int64_t end) const {
     std::string out;
     out.reserve(FirstRowSize());
-    for (std::int64_t row = 0; row < record_.rows; ++row) {
+    for (std::int64_t row = begin; row < end; ++row) {
       out += row == 0 ? '[' : ',';
       for (const Cell& cell : row_) {
         out += cell.before;
@@ -118,20 +122,12 @@ class JsonRowWriter {
         }
       }
       out += tail_;
-      if (row == 0 && record_.rows > 1)
-        out.reserve((out.size() + out.size() / 8 + 16) * static_cast<std::size_t>(record_.rows));
+      if (row == begin && end - begin > 1)
+        out.reserve((out.size() + out.size() / 8 + 16) * static_cast<std::size_t>(end - begin));
     }
-    out += ']';
+    if (end == record_.rows) out += ']';
     return out;
   }
-
- private:
-  struct Cell {
-    std::string before;  // what stands before the cell: punctuation and key
-    const arrow::ArrayData* data;
-    int column;
-    bool is_text;
-  };
 
   // About: texts are known, a number is rarely longer than 16 characters.
   std::size_t FirstRowSize() const {
@@ -149,6 +145,14 @@ class JsonRowWriter {
     }
     return size;
   }
+
+ private:
+  struct Cell {
+    std::string before;  // what stands before the cell: punctuation and key
+    const arrow::ArrayData* data;
+    int column;
+    bool is_text;
+  };
 
   bool flat() const { return !options_.separator.empty(); }
 
@@ -415,9 +419,21 @@ class TableBuilder {
 
 }  // namespace
 
-std::string WriteJsonAnswer(const InferenceRecord& record, std::span<const std::string_view> cells,
-                            const AnswerOptions& options) {
-  return JsonRowWriter(record, cells, options).Write();
+std::vector<std::string> WriteJsonAnswer(const InferenceRecord& record,
+                                         std::span<const std::string_view> cells,
+                                         const AnswerOptions& options, int threads) {
+  const JsonRowWriter writer(record, cells, options);
+  const auto rows = static_cast<std::size_t>(record.rows);
+  std::vector<std::string> out;
+  if (threads < 2 || rows < 2 || writer.FirstRowSize() * rows < kSplitBytes) {
+    out.push_back(writer.Write(0, record.rows));
+    return out;
+  }
+  const std::int64_t middle = record.rows / 2;
+  auto second = std::async(std::launch::async, [&] { return writer.Write(middle, record.rows); });
+  out.push_back(writer.Write(0, middle));
+  out.push_back(second.get());
+  return out;
 }
 
 std::shared_ptr<arrow::RecordBatch> MakeAnswerTable(const InferenceRecord& record,

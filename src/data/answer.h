@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "data/dataset.h"
 #include "data/record.h"
@@ -21,8 +22,10 @@ struct AnswerOptions {
 
 // An array of records. Keys in the order time, in, out, anomaly or check_failures, metadata.
 // `cells` are the input's own texts (JsonRecords::cells), or empty to print the inputs anew.
-std::string WriteJsonAnswer(const InferenceRecord& record, std::span<const std::string_view> cells,
-                            const AnswerOptions& options);
+// The texts are one document in pieces: with several threads a large one is written in two.
+std::vector<std::string> WriteJsonAnswer(const InferenceRecord& record,
+                                         std::span<const std::string_view> cells,
+                                         const AnswerOptions& options, int threads);
 
 // Columns in the same order. `time` is timestamp[ms], `anomaly.count` int8, `check_failures`
 // list<utf8>, `metadata.elapsed` list<uint64>; the input and output columns are the record's own.

@@ -4,12 +4,15 @@
 #include <immintrin.h>
 #endif
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+
+#include "data/decimal.h"
 
 namespace joey {
 
@@ -108,6 +111,12 @@ const char* Number(const char* p, double& out) {
     out = negative ? -value : value;
     return p;
   }
+  if (count <= 19 && mantissa != 0 && exponent >= -kDecimalExponentMax &&
+      exponent <= kDecimalExponentMax) {
+    const double value = DecimalToDouble(mantissa, static_cast<int>(exponent));
+    out = negative ? -value : value;
+    return p;
+  }
   auto [stop, error] = std::from_chars(begin, p, out);
   // Too small for a double is zero; too large is no finite number.
   if (error == std::errc::result_out_of_range && exponent < 0 && std::abs(out) < 1) {
@@ -140,10 +149,33 @@ struct Alignments {
 };
 constexpr Alignments kAlignments;
 
-// A plain decimal number of at most 16 characters and its sign, at `p`, with ',' or ']' right
-// behind it: the place of that, or null where it is anything else. The length comes from one
-// comparison of 32 bytes, so that the next number does not wait for this one's value.
-inline const char* ShortNumber(const char* p, double& out) {
+// What 16 digits (0 to 9, not ASCII) write.
+inline std::uint64_t SixteenDigits(__m128i digits) {
+  const __m128i twos = _mm_maddubs_epi16(
+      digits, _mm_setr_epi8(10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1));
+  const __m128i fours = _mm_madd_epi16(twos, _mm_setr_epi16(100, 1, 100, 1, 100, 1, 100, 1));
+  const __m128i eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours),
+                                        _mm_setr_epi16(10000, 1, 10000, 1, 10000, 1, 10000, 1));
+  const auto both = static_cast<std::uint64_t>(_mm_cvtsi128_si64(eights));
+  return (both & 0xFFFFFFFF) * 100'000'000 + (both >> 32);
+}
+
+inline __m128i DigitsAt(const char* p) {
+  const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm_sub_epi8(text, _mm_set1_epi8('0'));
+}
+
+// The digits of `size` <= 16 characters at `p`, `whole` of them before the point.
+inline std::uint64_t AlignedDigits(const char* p, int whole, int size) {
+  const __m128i control = _mm_loadu_si128(reinterpret_cast<const __m128i*>(
+      kAlignments.table[static_cast<std::size_t>(whole)][static_cast<std::size_t>(size)].data()));
+  return SixteenDigits(_mm_shuffle_epi8(DigitsAt(p), control));
+}
+
+// A plain decimal number of at most 31 characters at `p`, with ',' or ']' right behind it: the
+// place of that, or null where it is anything else. The length comes from one comparison of 32
+// bytes, so that the next number does not wait for this one's value.
+inline const char* PlainNumber(const char* p, double& out) {
   const __m256i text = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   const auto mask = [&](__m256i equal) {
     return static_cast<std::uint32_t>(_mm256_movemask_epi8(equal));
@@ -154,7 +186,7 @@ inline const char* ShortNumber(const char* p, double& out) {
   const int length = std::countr_zero(ends);
   const int sign = *p == '-' ? 1 : 0;
   const int size = length - sign;
-  if (size < 1 || size > 16) return nullptr;
+  if (size < 1) return nullptr;
   const __m256i digits = _mm256_sub_epi8(text, _mm256_set1_epi8('0'));
   const std::uint32_t is_digit =
       mask(_mm256_cmpeq_epi8(_mm256_min_epu8(digits, _mm256_set1_epi8(9)), digits));
@@ -171,27 +203,37 @@ inline const char* ShortNumber(const char* p, double& out) {
     }
   }
   if (whole > 1 && p[sign] == '0') return nullptr;
-  const __m128i characters = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + sign));
-  const __m128i control = _mm_loadu_si128(reinterpret_cast<const __m128i*>(
-      kAlignments.table[static_cast<std::size_t>(whole)][static_cast<std::size_t>(size)].data()));
-  const __m128i aligned = _mm_shuffle_epi8(_mm_sub_epi8(characters, _mm_set1_epi8('0')), control);
-  const __m128i twos = _mm_maddubs_epi16(
-      aligned, _mm_setr_epi8(10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1));
-  const __m128i fours = _mm_madd_epi16(twos, _mm_setr_epi16(100, 1, 100, 1, 100, 1, 100, 1));
-  const __m128i eights = _mm_madd_epi16(_mm_packus_epi32(fours, fours),
-                                        _mm_setr_epi16(10000, 1, 10000, 1, 10000, 1, 10000, 1));
-  const auto both = static_cast<std::uint64_t>(_mm_cvtsi128_si64(eights));
-  const std::uint64_t mantissa = (both & 0xFFFFFFFF) * 100'000'000 + (both >> 32);
-  if (mantissa > kExactIntegerMax) return nullptr;
+  std::uint64_t mantissa;
+  if (size <= 16) {
+    mantissa = AlignedDigits(p + sign, whole, size);
+  } else {
+    // As floats are written by most clients: 17 digits, and the point near the front.
+    const int front = size - 16;
+    if (front > 16 || (others != 0 && whole >= front)) return nullptr;
+    const std::uint64_t high = AlignedDigits(p + sign, std::min(whole, front), front);
+    if (high >= 1844) return nullptr;  // mantissas of more than 64 bits
+    mantissa = high * 10'000'000'000'000'000 + SixteenDigits(DigitsAt(p + sign + front));
+  }
   const int fraction = others == 0 ? 0 : size - whole - 1;
-  const double value = static_cast<double>(mantissa) / kPowersOfTen[fraction];
-  out = sign != 0 ? -value : value;
+  if (fraction > 22) return nullptr;
+  // By size, not by mantissa: in lists of floats that are written whole the one is much the same,
+  // on which side of 2^53 the other is nobody can predict.
+  double value;
+  if (size <= 16 && mantissa <= kExactIntegerMax) {
+    value = static_cast<double>(mantissa) / kPowersOfTen[fraction];
+  } else {
+    if (mantissa == 0) return nullptr;
+    value = DecimalToDouble(mantissa, -fraction);
+  }
+  // Nor can the sign be predicted: no branch on it.
+  out = std::bit_cast<double>(std::bit_cast<std::uint64_t>(value) | static_cast<std::uint64_t>(sign)
+                                                                        << 63);
   return p + length;
 }
 
 #else
 
-inline const char* ShortNumber(const char*, double&) { return nullptr; }
+inline const char* PlainNumber(const char*, double&) { return nullptr; }
 
 #endif
 
@@ -205,7 +247,7 @@ const char* ParseNumberList(const char* begin, std::vector<double>& out) {
   if (*p == ']') return p + 1;
   for (;;) {
     double value;
-    const char* end = ShortNumber(p, value);
+    const char* end = PlainNumber(p, value);
     if (end == nullptr) {
       end = Number(p, value);
       if (end == nullptr) break;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <random>
 
 #include "data/answer.h"
@@ -149,12 +150,36 @@ bool SameBits(const arrow::Array& a, const arrow::Array& b) {
   return a.Equals(b, arrow::EqualOptions().signed_zeros_equal(false).nans_equal(true));
 }
 
+std::string Text(const InferenceRecord& record, std::span<const std::string_view> cells,
+                 const AnswerOptions& options, int threads = 1) {
+  std::string out;
+  for (const std::string& piece : WriteJsonAnswer(record, cells, options, threads)) out += piece;
+  return out;
+}
+
+TEST(RoundTrip, TwoThreadsWriteWhatOneWrites) {
+  std::vector<float> values(60'001);
+  std::iota(values.begin(), values.end(), 0.5F);
+  const auto rows = static_cast<std::int64_t>(values.size());
+  const auto column =
+      std::make_shared<arrow::FloatArray>(rows, arrow::Buffer::FromVector(std::move(values)));
+  InferenceRecord record =
+      RecordOf({arrow::RecordBatch::Make(arrow::schema({arrow::field("x", arrow::float32())}), rows,
+                                         {column}),
+                {}});
+  for (const bool metadata : {false, true}) {
+    const AnswerOptions options{metadata ? Dataset::All() : Dataset({"in"}, {}), "."};
+    EXPECT_EQ(WriteJsonAnswer(record, {}, options, 2).size(), 2U);
+    EXPECT_EQ(Text(record, {}, options, 2), Text(record, {}, options));
+  }
+}
+
 TEST(RoundTrip, JsonKeepsEveryBit) {
   for (unsigned seed = 0; seed < 2000; ++seed) {
     const Made made = MakeTable(seed);
     const InferenceRecord record = RecordOf(made);
     AnswerOptions options{Dataset({"in"}, {}), "."};
-    const std::string text = WriteJsonAnswer(record, {}, options);
+    const std::string text = Text(record, {}, options);
     const std::string padded = text + std::string(64, ' ');
     for (const int threads : {1, 2}) {
       auto read =
@@ -171,8 +196,8 @@ TEST(RoundTrip, JsonKeepsEveryBit) {
       // Echoed cells are the same text again.
       InferenceRecord again = record;
       again.in = read->batch;
-      const std::string echoed = WriteJsonAnswer(again, read->cells, options);
-      const std::string printed = WriteJsonAnswer(again, {}, options);
+      const std::string echoed = Text(again, read->cells, options);
+      const std::string printed = Text(again, {}, options);
       ASSERT_EQ(echoed, printed) << seed;
     }
   }

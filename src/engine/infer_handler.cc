@@ -24,13 +24,24 @@ Result<http::Response> ArrowResponse(const InferenceRecord& record, const Answer
   return response;
 }
 
+http::Response RecordsResponse(std::vector<std::string> texts) {
+  if (texts.size() == 1) return http::Response::Json(std::move(texts[0]));
+  http::Response response = http::Response::Json({});
+  for (std::string& text : texts) {
+    auto owner = std::make_shared<std::string>(std::move(text));
+    response.parts.push_back({owner, *owner});
+  }
+  return response;
+}
+
 Result<http::Response> Answer(const InferenceRecord& record, const RequestForm& form,
-                              std::span<const std::string_view> cells, std::string_view body) {
+                              std::span<const std::string_view> cells, std::string_view body,
+                              int threads) {
   switch (form.answer) {
     case AnswerForm::kArrow:
       return ArrowResponse(record, form.options);
     case AnswerForm::kRecords:
-      return http::Response::Json(WriteJsonAnswer(record, cells, form.options));
+      return RecordsResponse(WriteJsonAnswer(record, cells, form.options, threads));
     case AnswerForm::kClassic:
       break;
   }
@@ -65,7 +76,7 @@ Result<http::Response> Infer(const http::Request& request, const Pipeline& pipel
 
   JOEY_ASSIGN_OR_RETURN(InferenceRecord record,
                         RunInference(pipeline, log, std::move(in), time_ms, parse_ns, outcome));
-  return Answer(record, form, cells, request.body.view());
+  return Answer(record, form, cells, request.body.view(), threads);
 }
 
 }  // namespace joey::engine

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 
@@ -22,6 +23,11 @@ Result<char*> Map(int fd, std::size_t size, const std::string& path) {
   void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (data == MAP_FAILED) return FileError("map", path, errno);
   return static_cast<char*>(data);
+}
+
+std::size_t PageBegin(std::size_t position) {
+  static const auto kPageBytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return position / kPageBytes * kPageBytes;
 }
 
 }  // namespace
@@ -65,14 +71,15 @@ std::string_view LogSegment::source() const { return {data_ + kMagic.size(), kSo
 FrameHeader* LogSegment::Reserve(std::size_t payload_size, std::uint32_t kind,
                                  std::uint32_t schema_id, std::uint64_t sequence) {
   std::size_t size = sizeof(FrameHeader) + (payload_size + 7) / 8 * 8;
-  if (size > size_ - end_ || size > UINT32_MAX) return nullptr;
-  auto* frame = reinterpret_cast<FrameHeader*>(data_ + end_);
+  const std::size_t end = end_.load(std::memory_order_relaxed);
+  if (size > size_ - end || size > UINT32_MAX) return nullptr;
+  auto* frame = reinterpret_cast<FrameHeader*>(data_ + end);
   frame->sequence = sequence;
   frame->kind = kind;
   frame->schema_id = schema_id;
   frame->payload_size = static_cast<std::uint32_t>(payload_size);
   std::atomic_ref(frame->size).store(static_cast<std::uint32_t>(size), std::memory_order_release);
-  end_ += size;
+  end_.store(end + size, std::memory_order_relaxed);
   return frame;
 }
 
@@ -83,6 +90,25 @@ void LogSegment::Commit(FrameHeader* frame) {
 
 void LogSegment::Abandon(FrameHeader* frame) {
   std::atomic_ref(frame->state).store(kFrameAbandoned, std::memory_order_release);
+}
+
+void LogSegment::Prepare(std::size_t bytes) {
+  const std::size_t end = end_.load(std::memory_order_relaxed);
+  const std::size_t begin = std::max(prepared_, PageBegin(end));
+  const std::size_t until = PageBegin(std::min(end + bytes, size_));
+  // Less is not worth the call.
+  if (until < begin + bytes / 4) return;
+  // Where the kernel does not know it (before Linux 5.14), pages come when they are written.
+  ::madvise(data_ + begin, until - begin, MADV_POPULATE_WRITE);
+  prepared_ = until;
+}
+
+void LogSegment::Release(std::size_t position) {
+  const std::size_t until = PageBegin(position);
+  if (until <= released_) return;
+  // Only the mapping goes: the file keeps its pages.
+  ::madvise(data_ + released_, until - released_, MADV_DONTNEED);
+  released_ = until;
 }
 
 LogSegment::Found LogSegment::Next(std::size_t& position, Frame& frame) const {

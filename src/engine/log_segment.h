@@ -4,6 +4,7 @@
 // without a system call.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -52,6 +53,15 @@ class LogSegment {
   Found Next(std::size_t& position, Frame& frame) const;
   static constexpr std::size_t kFirstFrame = 64;
 
+  // Bytes left for frames. Any thread.
+  std::size_t room() const { return size_ - end_.load(std::memory_order_relaxed); }
+  // Both by the shipping thread alone, while others write:
+  // Has the memory of the next `bytes` ready, so that who writes there does not wait for the file
+  // system, which may be busy with a flush to disk.
+  void Prepare(std::size_t bytes);
+  // What stands before `position` will not be read again: it need not be in memory.
+  void Release(std::size_t position);
+
  private:
   LogSegment(std::string path, char* data, std::size_t size, bool left_behind)
       : path_(std::move(path)), data_(data), size_(size), left_behind_(left_behind) {}
@@ -60,7 +70,9 @@ class LogSegment {
   char* data_;
   std::size_t size_;
   bool left_behind_;
-  std::size_t end_ = kFirstFrame;
+  std::atomic<std::size_t> end_ = kFirstFrame;  // moved by Reserve() alone
+  std::size_t prepared_ = 0;
+  std::size_t released_ = 0;
 };
 
 }  // namespace joey::engine

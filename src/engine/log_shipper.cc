@@ -53,6 +53,7 @@ void LogShipper::Run() {
   while (!stopping_) {
     const std::uint64_t requests = flush_requests_;
     lock.unlock();
+    spool_.Prepare();
     const Shipped shipped = ShipAll();
     const bool all = shipped == Shipped::kAll;
     lock.lock();
@@ -88,6 +89,8 @@ LogShipper::Shipped LogShipper::ShipSegment(const std::shared_ptr<LogSegment>& s
     std::optional<Batch> batch = NextBatch(*segment, progress);
     if (batch) {
       if (!Send(*segment, *batch, progress)) return Shipped::kRefused;
+      segment->Release(progress.position);
+      spool_.Prepare();
       // What came in while this was sent goes with the next round: each batch costs joey serve a
       // write to disk, however few rows it has.
       const bool taken = progress.position == batch->end;

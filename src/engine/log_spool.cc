@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kPrefix = "segment-";
+constexpr std::size_t kAheadBytes = 4 << 20;  // memory made ready; some 12,000 small rows
 constexpr std::size_t kSchemaRoom = 8 << 20;  // for the schemas of as many columns as there may be
 
 std::string SegmentPath(const std::string& directory, std::uint64_t number) {
@@ -103,6 +104,13 @@ Status LogSpool::Recover() {
 Status LogSpool::Roll(std::size_t payload_size) {
   std::size_t size =
       std::max(limits::kSpoolSegmentBytes, payload_size + LogSegment::kFirstFrame + kSchemaRoom);
+  if (spare_ != nullptr && size <= spare_->size()) {
+    active_ = std::exchange(spare_, nullptr);
+    segments_.push_back(active_);
+    schemas_.clear();
+    return {};
+  }
+  DropSpare();  // files are read in the order of their numbers
   if (bytes_ + size > limits::kSpoolBytesMax) {
     return Unavailable("the log spool is full: joey serve has not taken logs for a long time",
                        "start joey serve again; inferences that cannot be logged are refused");
@@ -114,6 +122,33 @@ Status LogSpool::Roll(std::size_t payload_size) {
   segments_.push_back(active_);
   schemas_.clear();
   return {};
+}
+
+void LogSpool::DropSpare() {
+  if (spare_ == nullptr) return;
+  bytes_ -= spare_->size();
+  ::unlink(spare_->path().c_str());
+  spare_ = nullptr;
+}
+
+void LogSpool::Prepare() {
+  std::unique_lock lock(mutex_);
+  const std::shared_ptr<LogSegment> active = active_;
+  if (active == nullptr) return;
+  const bool wanted = spare_ == nullptr && active->room() < limits::kSpoolSegmentBytes / 2 &&
+                      bytes_ + limits::kSpoolSegmentBytes <= limits::kSpoolBytesMax;
+  const std::uint64_t number = wanted ? next_file_++ : 0;
+  lock.unlock();
+  active->Prepare(kAheadBytes);
+  if (!wanted) return;
+  auto created =
+      LogSegment::Create(SegmentPath(directory_, number), limits::kSpoolSegmentBytes, source_);
+  if (!created.ok()) return;  // Append() tries it itself when it has to, and says why it fails
+  (*created)->Prepare(kAheadBytes);
+  lock.lock();
+  spare_ = std::move(*created);
+  bytes_ += spare_->size();
+  if (next_file_ != number + 1) DropSpare();  // a later file is in use already
 }
 
 Result<std::uint32_t> LogSpool::SchemaId(const InferenceRecord& record) {

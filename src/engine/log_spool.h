@@ -16,7 +16,7 @@
 
 namespace joey::engine {
 
-// Append() from any thread; Segments() and Remove() from the shipping thread.
+// Append() from any thread; Segments(), Prepare() and Remove() from the shipping thread.
 class LogSpool {
  public:
   // Takes the directory's lock: one process at a time. What an earlier one left is in Segments().
@@ -29,6 +29,8 @@ class LogSpool {
   // All segments with unshipped frames, oldest first; the last one may still grow.
   std::vector<std::shared_ptr<LogSegment>> Segments() const;
   bool IsActive(const LogSegment& segment) const;
+  // Gets ready what Append() will need next: its memory, and a file for when this one is full.
+  void Prepare();
   // Deletes a segment that was shipped whole.
   void Remove(const std::shared_ptr<LogSegment>& segment);
 
@@ -54,6 +56,7 @@ class LogSpool {
   Status AppendPieces(const InferenceRecord& record, std::size_t size);
   // With mutex_ held:
   Status Roll(std::size_t payload_size);
+  void DropSpare();
   Result<Room> TakeRoom(const InferenceRecord& record, std::size_t size);
   Result<std::uint32_t> SchemaId(const InferenceRecord& record);
 
@@ -63,7 +66,8 @@ class LogSpool {
   mutable std::mutex mutex_;  // held to take room, not to copy
   std::vector<std::shared_ptr<LogSegment>> segments_;
   std::shared_ptr<LogSegment> active_;
-  std::vector<SchemaKey> schemas_;  // of the active segment, by id
+  std::shared_ptr<LogSegment> spare_;  // becomes the active one
+  std::vector<SchemaKey> schemas_;     // of the active segment, by id
   std::uint64_t next_file_ = 1;
   std::size_t bytes_ = 0;
   std::atomic<std::uint64_t> sequence_ = 0;

@@ -11,13 +11,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <numeric>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/files.h"
@@ -172,6 +175,46 @@ TEST_F(LogSpoolTest, EveryTypeAndSliceComesBack) {
 TEST_F(LogSpoolTest, OneProcessUsesADirectory) {
   auto spool = Open();
   EXPECT_FALSE(LogSpool::Open(directory_ + "/spool").ok());
+}
+
+// Files are made ahead by another thread, and rows of 9 MB want files of their own in between.
+TEST_F(LogSpoolTest, OrderStaysWhileFilesAreMadeReady) {
+  auto spool = Open();
+  std::atomic<bool> done = false;
+  std::thread shipper([&] {
+    while (!done) spool->Prepare();
+  });
+  const auto text = [](std::size_t size) {
+    return Batch({Column(arrow::utf8(), "[\"" + std::string(size, 'x') + "\"]")});
+  };
+  const auto wide = text(20 << 20);
+  const auto narrow = text(4 << 10);
+  std::int64_t number = 0;
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < 3'000; ++i) {
+      ASSERT_TRUE(spool->Append(Record(Numbered(number++).in, narrow)).ok());
+    }
+    ASSERT_TRUE(spool->Append(Record(wide, wide)).ok());
+  }
+  done = true;
+  shipper.join();
+  const auto check = [&](const LogSpool& from) {
+    std::vector<std::int64_t> numbers;
+    for (const auto& segment : from.Segments()) {
+      const Readback read = Read(*segment);
+      EXPECT_EQ(read.damaged, 0);
+      const auto more = read.Numbers();
+      numbers.insert(numbers.end(), more.begin(), more.end());
+      segment->Release(segment->size());
+      EXPECT_EQ(Read(*segment).Numbers(), more);  // only its place in memory was given up
+    }
+    std::vector<std::int64_t> expected(static_cast<std::size_t>(number));
+    std::iota(expected.begin(), expected.end(), 0);
+    EXPECT_EQ(numbers, expected);
+  };
+  check(*spool);
+  spool.reset();
+  check(*Open());
 }
 
 // The child appends and says through a pipe what was appended, until it is killed.
