@@ -315,7 +315,7 @@ void Replica::CleanUp() {
 
 double Replica::CpuSeconds() const {
   if (cgroup_ != nullptr) {
-    if (const auto seconds = cgroup_->CpuSeconds()) return *seconds;
+    if (const auto used = cgroup_->CpuSeconds()) return *used;
   }
   return process_ ? ProcessTreeCpuSeconds(process_->pid()) : 0;
 }
