@@ -1,11 +1,11 @@
 """What deployments go through in a long life, with figures: `python bench/soak.py redeploy|cycles`.
 
-redeploy   about --rate requests a second while the pipeline is deployed anew again and again: other models, an
-           older version, more and fewer replicas, autoscaling. Every answer is checked: by a version that was
-           deployed while its request was under way. Prints what failed and how long requests took.
+redeploy   about --rate requests a second while the pipeline is deployed anew again and again: other models,
+           an older version, more and fewer replicas, autoscaling. Every answer is checked: it must be of a
+           version that was deployed while its request was under way. Prints what failed and latencies.
 cycles     deploy, infer, undeploy --count times: what `joey serve` holds before and after.
 
-Both start a `joey serve` of their own on a free port and end it. Exit status 1 is a failure or a wrong answer.
+Each starts a `joey serve` of its own on a free port and ends it. Exit status 1: a failure or a wrong answer.
 """
 
 import argparse

@@ -150,4 +150,24 @@ std::optional<double> Cgroup::CpuSeconds() const {
   return nanos / 1e9;
 }
 
+int OwnOutOfMemoryKills() {
+  // Lines "number:controllers:path"; version 2 has number 0 and names no controllers.
+  Result<std::string> groups = ReadFile("/proc/self/cgroup", 16 << 10);
+  if (!groups.ok()) return 0;
+  std::istringstream lines(*groups);
+  std::int64_t kills = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t path = line.find('/');
+    if (path == std::string::npos) continue;
+    const std::string_view kind = std::string_view(line).substr(0, path);
+    if (kind.ends_with(":memory:")) {
+      const std::string file = kRoot + "/memory" + line.substr(path) + "/memory.oom_control";
+      kills += ReadEntry(file, "oom_kill").value_or(0);
+    } else if (kind == "0::") {
+      kills += ReadEntry(kRoot + line.substr(path) + "/memory.events", "oom_kill").value_or(0);
+    }
+  }
+  return static_cast<int>(kills);
+}
+
 }  // namespace joey

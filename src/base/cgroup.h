@@ -40,4 +40,8 @@ class Cgroup {
   std::string cpu_file_;  // one number in nanoseconds, or lines of "name value"
 };
 
+// How often the kernel ended a process of the group that this process is in for want of memory; 0
+// where that cannot be known.
+int OwnOutOfMemoryKills();
+
 }  // namespace joey

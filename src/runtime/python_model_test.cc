@@ -296,7 +296,7 @@ TEST_F(PythonModelTest, OneThatUsesTooMuchMemoryIsEndedAndStartedAgain) {
             "output: list<item: float> = list<item: float>[7]\n");
   // Shared memory does not count for the limit of private memory; the supervisor notices.
   std::string ended = Text(model->Run(Doubles("dense_2", {5})));
-  EXPECT_EQ(ended.find("resource_exhausted Python step 'step' used more than 536870912 bytes"), 0U)
+  EXPECT_EQ(ended.find("resource_exhausted Python step 'step' used more than 512.0 MiB"), 0U)
       << ended;
   EXPECT_EQ(Text(model->Run(Doubles("dense_2", {8}))),
             "output: list<item: float> = list<item: float>[8]\n");

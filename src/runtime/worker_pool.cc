@@ -12,6 +12,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/cgroup.h"
+#include "base/format_bytes.h"
 #include "base/limits.h"
 #include "runtime/worker_process.h"
 
@@ -97,6 +99,7 @@ struct WorkerPool::Impl {
   Status start_failure;
   std::string ready_text;
   std::string last_reason;
+  std::atomic<int> out_of_memory_kills = OwnOutOfMemoryKills();  // of the engine's control group
   bool stop = false;
   Clock::time_point next_memory_check{};
   std::thread supervisor;
@@ -180,16 +183,23 @@ Status WorkerPool::Impl::Failure(Slot* slot, const Status& status) {
            "make the step faster, or send fewer rows per request"};
   } else if (status.code() == Code::kUnavailable) {
     std::string ending = slot->process->End(kOwnEnd);
-    // Nobody else ends workers so: they are the first that the kernel takes when memory runs out.
     const bool killed = ending.starts_with("signal 9");
-    out = slot->process->killed_for_memory()
-              ? ResourceExhausted(who + " used more than " + std::to_string(options.memory_bytes) +
-                                      " bytes of memory and was ended",
-                                  "send fewer rows per request, or deploy with more memory")
-              : Unavailable(who + " died while it worked on this request: " + ending,
-                            killed ? "the machine or the deployment was short of memory, it seems: "
-                                     "deploy with more"
-                                   : "it is started again; what it printed is in the engine's log");
+    // Workers are the first that the kernel takes when their group has used up its memory.
+    const int kills = OwnOutOfMemoryKills();
+    const bool group_full = kills > out_of_memory_kills.exchange(kills) && killed;
+    if (slot->process->killed_for_memory()) {
+      out = ResourceExhausted(
+          who + " used more than " + FormatBytes(options.memory_bytes) + " and was ended",
+          "send fewer rows per request, or deploy with more memory()");
+    } else if (group_full) {
+      out = ResourceExhausted(
+          who + " was ended: the engine and its workers have used up the deployment's memory",
+          "send fewer rows per request, or deploy with more memory()");
+    } else {
+      out = Unavailable(who + " died while it worked on this request: " + ending,
+                        killed ? "somebody ended it, or the machine is short of memory"
+                               : "it is started again; what it printed is in the engine's log");
+    }
   } else {
     slot->process->End();
     out = status.WithContext(who);
