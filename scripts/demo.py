@@ -50,6 +50,7 @@ def start_server():
     DATA.mkdir(exist_ok=True)
     READY_FILE.unlink(missing_ok=True)
     command = [ROOT / "build/release/joey", "serve", "--data", DATA, "--listen", f"127.0.0.1:{port()}"]
+    command += ["--auth", "none"]
     with open(LOG_FILE, "ab") as log:
         server = subprocess.Popen(
             [*command, "--ready-file", READY_FILE],

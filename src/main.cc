@@ -5,6 +5,7 @@
 #include "cli/engine.h"
 #include "cli/plugins.h"
 #include "cli/serve.h"
+#include "cli/users.h"
 #include "cli/version.h"
 
 int main(int argc, char** argv) {
@@ -13,6 +14,8 @@ int main(int argc, char** argv) {
   joey::cli::AddServeCommand(app);
   joey::cli::AddEngineCommand(app);
   joey::cli::AddPluginCommand(app);
+  joey::cli::AddUserCommand(app);
+  joey::cli::AddTokenCommand(app);
   app.add_subcommand("version", "Print the version")->callback([] {
     fmt::print("joey {}\n", joey::cli::kVersion);
   });

@@ -56,11 +56,14 @@ def processes(mark):
 
 
 class Joey:
-    """One `joey serve` with its data folder. `arguments` are appended to the command line."""
+    """One `joey serve` with its data folder. `arguments` are appended to the command line.
 
-    def __init__(self, data, arguments=(), environment=None):
+    Everybody may use it unless `auth` says otherwise (`joey serve --auth`).
+    """
+
+    def __init__(self, data, arguments=(), environment=None, auth="none"):
         self.data = pathlib.Path(data)
-        self.arguments = list(arguments)
+        self.arguments = ["--auth", auth, *arguments]
         self.environment = dict(os.environ, **(environment or {}))
         self.log = self.data.with_name(self.data.name + ".log")
         self.ready = self.data.with_name(self.data.name + ".ready")
@@ -120,6 +123,15 @@ class Joey:
     def engines(self):
         """Process ids of the engines of this server."""
         return [pid for pid, arguments in processes(self.data).items() if "engine" in arguments[1:2]]
+
+    def command(self, *arguments, stdin=""):
+        """`joey user …` or `joey token …` on the data of this server; what it prints."""
+        group, *rest = arguments
+        command = [binary(), group, "--data", self.data, *rest]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr.strip())
+        return done.stdout.strip()
 
     def log_tail(self, lines=40):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -275,8 +287,11 @@ class Deployment:
 
 
 class Api:
-    def __init__(self, url):
-        self.http = httpx.Client(base_url=url, timeout=60)
+    """The REST API without the SDK, as the holder of `token` where the server asks who somebody is."""
+
+    def __init__(self, url, token=None):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.http = httpx.Client(base_url=url, timeout=60, headers=headers)
 
     def close(self):
         self.http.close()

@@ -87,8 +87,8 @@ def joey_factory(tmp_path):
     _need_binary()
     servers = []
 
-    def make(*arguments, environment=None):
-        server = Joey(tmp_path / f"data{len(servers)}", arguments, environment)
+    def make(*arguments, environment=None, auth="none"):
+        server = Joey(tmp_path / f"data{len(servers)}", arguments, environment, auth)
         servers.append(server)
         return server.start()
 

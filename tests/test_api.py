@@ -241,10 +241,11 @@ def test_listening_elsewhere_is_refused(tmp_path):
     from harness import binary
 
     command = [binary(), "serve", "--data", tmp_path / "data", "--listen", "0.0.0.0:0"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert ended.returncode != 0
-    assert "no identity is configured" in ended.stderr
-    assert not (tmp_path / "data").exists()
+    for auth, reason in (("none", "everybody who reaches it"), ("builtin", "in the clear")):
+        ended = subprocess.run([*command, "--auth", auth], capture_output=True, text=True, timeout=60)
+        assert ended.returncode != 0
+        assert reason in ended.stderr
+        assert not (tmp_path / "data").exists()
 
 
 def resolve(schema, document):
@@ -307,6 +308,7 @@ def test_openapi_paths_answer_what_they_say(api):
     special = {
         "/v1/api/models/find_version": {"name": name},
         "/v1/api/pipelines/create": {"pipeline_id": name},
+        "/v1/api/tokens/create": {"name": "openapi", "days": 1},
         "/v1/api/pipelines/find": {"name": name},
         "/v1/api/pipelines/get": {"pipeline_id": created["pipeline_pk_id"]},
         "/v1/api/pipelines/get_version": {"version": created["pipeline_variant_version"]},
@@ -315,6 +317,7 @@ def test_openapi_paths_answer_what_they_say(api):
         "/v1/api/pipelines/deploy",
         "/v1/api/pipelines/undeploy",
         "/v1/api/status/get_deployment",
+        "/v1/api/tokens/revoke",
         "/v1/api/models/upload",
         "/v1/api/models/upload_and_convert",
     }

@@ -18,13 +18,13 @@ void Append(Endpoints& to, Endpoints from) {
 
 }  // namespace
 
-Api::Api(const Services& services, ApiOptions options)
-    : options_(std::move(options)),
-      user_{std::string(control::kDefaultUserId), std::string(control::kDefaultUserEmail), ""} {
+Api::Api(const Services& services, auth::Authenticator& authenticator, ApiOptions options)
+    : options_(std::move(options)), authenticator_(authenticator) {
   Append(endpoints_, WorkspaceEndpoints(services));
-  Append(endpoints_, UploadEndpoints(services, user_, options_.spool_directory));
+  Append(endpoints_, UploadEndpoints(services, options_.spool_directory));
   Append(endpoints_, ModelEndpoints(services));
   Append(endpoints_, ModelConfigEndpoints(services));
+  Append(endpoints_, TokenEndpoints(services));
   Append(endpoints_, PipelineEndpoints(services));
   Append(endpoints_, DeploymentEndpoints(services));
   Append(endpoints_, LogEndpoints(services, options_.log_token));
@@ -35,25 +35,29 @@ Api::Api(const Services& services, ApiOptions options)
 
 Endpoints Api::MetaEndpoints() {
   Endpoints out;
-  out.push_back({.method = "GET",
-                 .path = "/healthz",
-                 .family = "meta",
-                 .summary = "`ok` as long as the server answers",
-                 .raw = [](http::Request&) { return http::Response::Text("ok"); }});
+  out.push_back(
+      {.method = "GET",
+       .path = "/healthz",
+       .family = "meta",
+       .summary = "`ok` as long as the server answers",
+       .raw = [](http::Request&, const control::User&) { return http::Response::Text("ok"); },
+       .open = true});
   out.push_back({.method = "GET",
                  .path = "/readyz",
                  .family = "meta",
                  .summary = "`ok` when the server has started, 503 before",
-                 .raw = [this](http::Request&) {
-                   return ready_ ? http::Response::Text("ok")
-                                 : http::ErrorResponse(
-                                       Unavailable("joey serve is starting", "try again"));
-                 }});
+                 .raw =
+                     [this](http::Request&, const control::User&) {
+                       return ready_ ? http::Response::Text("ok")
+                                     : http::ErrorResponse(
+                                           Unavailable("joey serve is starting", "try again"));
+                     },
+                 .open = true});
   out.push_back({.method = "GET",
                  .path = "/metrics",
                  .family = "meta",
                  .summary = "Counters in the text format of Prometheus",
-                 .raw = [this](http::Request&) {
+                 .raw = [this](http::Request&, const control::User&) {
                    http::Response response = http::Response::Text(metrics_.Text());
                    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
                    return response;
@@ -64,14 +68,18 @@ Endpoints Api::MetaEndpoints() {
        .family = "meta",
        .summary = "The version of Joey and of the API",
        .response = {{"version", Type::kText}, {"api", Type::kText}},
-       .raw = [this](http::Request&) {
-         return http::Response::Json(json{{"version", options_.version}, {"api", "v1"}}.dump());
-       }});
+       .raw =
+           [this](http::Request&, const control::User&) {
+             return http::Response::Json(json{{"version", options_.version}, {"api", "v1"}}.dump());
+           },
+       .open = true});
   out.push_back({.method = "GET",
                  .path = "/v1/api/openapi.json",
                  .family = "meta",
                  .summary = "This document",
-                 .raw = [this](http::Request&) { return http::Response::Json(openapi_); }});
+                 .raw = [this](http::Request&,
+                               const control::User&) { return http::Response::Json(openapi_); },
+                 .open = true});
   return out;
 }
 
@@ -79,16 +87,32 @@ void Api::AddRoutes(http::Server& server) {
   for (const Endpoint& endpoint : endpoints_) {
     if (endpoint.handler == nullptr && endpoint.raw == nullptr) continue;
     Metrics::Family& family = metrics_.Add(endpoint.family);
+    http::RouteOptions route;
+    route.body_bytes_max = endpoint.body_bytes_max;
+    route.spool_directory = endpoint.spool_directory;
+    if (!endpoint.open) {
+      route.admit = [this](const http::Request& request) {
+        return authenticator_.Authenticate(request).status();
+      };
+    }
     server.Handle(
         endpoint.method, endpoint.path,
         [this, &endpoint, &family](http::Request& request) {
-          http::Response response = endpoint.raw != nullptr ? endpoint.raw(request)
-                                                            : Answer(endpoint, request.body, user_);
+          http::Response response = Handle(endpoint, request);
           family.Count(response.status);
           return response;
         },
-        {.body_bytes_max = endpoint.body_bytes_max, .spool_directory = endpoint.spool_directory});
+        std::move(route));
   }
+}
+
+http::Response Api::Handle(const Endpoint& endpoint, http::Request& request) {
+  static const auto kNobody = std::make_shared<const control::User>();
+  Result<auth::UserPointer> user = kNobody;
+  if (!endpoint.open) user = authenticator_.Authenticate(request);
+  if (!user.ok()) return http::ErrorResponse(user.status());
+  if (endpoint.raw != nullptr) return endpoint.raw(request, **user);
+  return Answer(endpoint, request.body, **user);
 }
 
 }  // namespace joey::api

@@ -10,6 +10,7 @@
 #include "api/endpoint.h"
 #include "api/metrics.h"
 #include "api/resources.h"
+#include "auth/authenticator.h"
 #include "http/server.h"
 
 namespace joey::api {
@@ -22,7 +23,7 @@ struct ApiOptions {
 
 class Api {
  public:
-  Api(const Services& services, ApiOptions options);
+  Api(const Services& services, auth::Authenticator& authenticator, ApiOptions options);
 
   void AddRoutes(http::Server& server);
   // /readyz answers 503 until this.
@@ -32,9 +33,10 @@ class Api {
 
  private:
   Endpoints MetaEndpoints();
+  http::Response Handle(const Endpoint& endpoint, http::Request& request);
 
   const ApiOptions options_;
-  const control::User user_;
+  auth::Authenticator& authenticator_;
   Metrics metrics_;
   std::atomic<bool> ready_ = false;
   Endpoints endpoints_;

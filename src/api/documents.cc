@@ -25,6 +25,13 @@ const std::map<std::string, Fields>& DocumentFields() {
   static const std::map<std::string, Fields> kDocuments = {
       {"user",
        {{"id", Type::kUuid}, {"email", Type::kText}, {"user_type", Type::kText, kOptional}}},
+      {"api_token",
+       {{"id", Type::kUuid},
+        {"name", Type::kText},
+        {"user_id", Type::kUuid},
+        {"email", Type::kText},
+        {"created_at", Type::kTime},
+        {"expires_at", Type::kTime, kNullable}}},
       {"workspace",
        {{"id", Type::kInteger},
         {"name", Type::kText},

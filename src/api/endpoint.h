@@ -55,7 +55,8 @@ struct Endpoint {
   int status = 200;               // of a good answer
   JsonHandler handler;            // a handler of JSON …
   // … or one of the raw request and answer. Neither: the route is registered elsewhere.
-  std::function<http::Response(http::Request&)> raw;
+  std::function<http::Response(http::Request&, const control::User&)> raw;
+  bool open = false;  // answers without a sign-in; the user is nobody then
   std::string content_type = "application/json";  // of the request of a raw one
   std::string spool_directory;                    // as http::RouteOptions
   std::size_t body_bytes_max = 0;                 // as http::RouteOptions

@@ -110,8 +110,8 @@ Result<http::Response> StoreRows(const Services& services, std::string_view toke
 
 // A raw handler that never throws and writes its errors as the API does.
 template <typename Function>
-std::function<http::Response(http::Request&)> Raw(Function function) {
-  return [function](http::Request& request) {
+std::function<http::Response(http::Request&, const control::User&)> Raw(Function function) {
+  return [function](http::Request& request, const control::User&) {
     try {
       Result<http::Response> response = function(request);
       if (response.ok()) return std::move(response).value();
@@ -157,6 +157,7 @@ Endpoints LogEndpoints(const Services& services, const std::string& token) {
                  .raw = Raw([services, token](http::Request& request) {
                    return StoreRows(services, token, request);
                  }),
+                 .open = true,  // X-Joey-Token is checked
                  .content_type = std::string(kArrowStreamType),
                  .body_bytes_max = limits::kLogAppendBytesMax});
   return out;

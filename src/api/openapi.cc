@@ -64,6 +64,7 @@ json OperationOf(const Endpoint& endpoint) {
          {{"description", "an error"},
           {"content",
            {{"application/json", {{"schema", {{"$ref", SchemaReference("error")}}}}}}}}}}}};
+  if (endpoint.open) operation["security"] = json::array();
   if (json parameters = ParametersOf(endpoint.path); !parameters.empty()) {
     operation["parameters"] = std::move(parameters);
   }
@@ -87,10 +88,14 @@ std::string OpenApiDocument(const Endpoints& endpoints, std::string_view version
   }
   json schemas = json::object();
   for (const auto& [name, fields] : DocumentFields()) schemas[name] = SchemaOf(fields);
-  const json document = {{"openapi", "3.1.0"},
-                         {"info", {{"title", "Joey"}, {"version", version}}},
-                         {"paths", std::move(paths)},
-                         {"components", {{"schemas", std::move(schemas)}}}};
+  const json document = {
+      {"openapi", "3.1.0"},
+      {"info", {{"title", "Joey"}, {"version", version}}},
+      {"paths", std::move(paths)},
+      {"security", json::array({{{"bearer", json::array()}}})},
+      {"components",
+       {{"schemas", std::move(schemas)},
+        {"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}}}}};
   return document.dump();
 }
 

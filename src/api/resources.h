@@ -4,6 +4,8 @@
 #include <string>
 
 #include "api/endpoint.h"
+#include "auth/api_tokens.h"
+#include "auth/users.h"
 #include "control/deployments.h"
 #include "control/models.h"
 #include "control/pipelines.h"
@@ -18,14 +20,16 @@ struct Services {
   control::Pipelines& pipelines;
   control::Deployments& deployments;
   logs::LogStore& logs;
+  auth::Users& users;
+  auth::ApiTokens& api_tokens;
 };
 
 Endpoints WorkspaceEndpoints(const Services& services);
 Endpoints ModelEndpoints(const Services& services);
 Endpoints ModelConfigEndpoints(const Services& services);
 // Uploads are spooled below `spool_directory`.
-Endpoints UploadEndpoints(const Services& services, const control::User& user,
-                          const std::string& spool_directory);
+Endpoints UploadEndpoints(const Services& services, const std::string& spool_directory);
+Endpoints TokenEndpoints(const Services& services);
 Endpoints PipelineEndpoints(const Services& services);
 Endpoints DeploymentEndpoints(const Services& services);
 // `token` is the secret with which engines deliver their logs.

@@ -84,14 +84,14 @@ Result<std::int64_t> Upload(control::Models& models, const http::Request& reques
 
 }  // namespace
 
-Endpoints UploadEndpoints(const Services& services, const control::User& user,
-                          const std::string& spool_directory) {
+Endpoints UploadEndpoints(const Services& services, const std::string& spool_directory) {
   Endpoints out;
   for (const auto& [path, status, summary] :
        {std::tuple("/v1/api/models/upload", 200, "Uploads a model file; the id of its version"),
         std::tuple("/v1/api/models/upload_and_convert", 202,
                    "Uploads a model file that may need conversion; the id of its version")}) {
-    const auto handler = [models = &services.models, user, good = status](http::Request& request) {
+    const auto handler = [models = &services.models, good = status](http::Request& request,
+                                                                    const control::User& user) {
       const Result<std::int64_t> id = Upload(*models, request, user);
       if (!id.ok()) return http::ErrorResponse(id.status());
       const json version = {{"id", *id}};

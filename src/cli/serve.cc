@@ -31,6 +31,12 @@ int Serve(const ServeOptions& options) {
   }
   fmt::print("joey serve listens on http://{} with the data of {}\n",
              (*process)->address().ToString(), (*process)->data());
+  if ((*process)->needs_administrator()) {
+    fmt::print(
+        "Nobody can sign in yet. Create the first administrator with\n"
+        "  joey user --data {} create --administrator EMAIL\n",
+        (*process)->data());
+  }
   std::fflush(stdout);
   int signal = 0;
   sigwait(&signals, &signal);
@@ -55,6 +61,11 @@ void AddServeCommand(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--ready-file", options.ready_file,
                       "Written with the bound HOST:PORT once the server is ready");
+  command
+      ->add_option("--auth", options.auth,
+                   "Who may use it: builtin (its own users), none (everybody; loopback only)")
+      ->check(CLI::IsMember({"builtin", "none"}))
+      ->capture_default_str();
   command
       ->add_option("--check-column", options.check_column,
                    "How validations are shown: anomaly (2023.4.1 and later) or check_failures")

@@ -14,17 +14,33 @@
 #include "store/schema.h"
 
 namespace joey::cli {
-Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const ServeOptions& options) {
-  JOEY_ASSIGN_OR_RETURN(const HostPort listen, ParseHostPort(options.listen));
-  if (!listen.IsLoopback()) {
+namespace {
+
+// Whether what listens there is protected as it must be.
+Status CheckExposure(const HostPort& listen, const ServeOptions& options) {
+  if (listen.IsLoopback()) return {};
+  constexpr const char* kTunnel =
+      "listen on a loopback address (--listen 127.0.0.1:8080) and reach it from elsewhere through "
+      "an SSH tunnel: ssh -L 8080:127.0.0.1:8080 HOST";
+  if (options.auth == "none") {
     return FailedPrecondition(
         "joey serve cannot listen on " + listen.ToString() +
-            ": no identity is configured, so everybody who reaches it could upload and run models",
-        "listen on a loopback address (--listen 127.0.0.1:8080) and reach it from elsewhere "
-        "through an SSH tunnel: ssh -L 8080:127.0.0.1:8080 HOST");
+            " with --auth none: everybody who reaches it could upload and run models",
+        kTunnel);
   }
+  return FailedPrecondition("joey serve cannot listen on " + listen.ToString() +
+                                ": passwords and tokens would cross the network in the clear",
+                            kTunnel);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const ServeOptions& options) {
+  JOEY_ASSIGN_OR_RETURN(const HostPort listen, ParseHostPort(options.listen));
+  JOEY_RETURN_IF_ERROR(CheckExposure(listen, options));
   std::unique_ptr<ServerProcess> process(new ServerProcess());
   JOEY_RETURN_IF_ERROR(process->OpenStore(options));
+  process->MakeIdentity(options);
   JOEY_RETURN_IF_ERROR(process->MakeServices(options));
   JOEY_RETURN_IF_ERROR(process->Listen(listen, options));
   return process;
@@ -37,6 +53,19 @@ Status ServerProcess::OpenStore(const ServeOptions& options) {
   JOEY_ASSIGN_OR_RETURN(logs_, logs::LogStore::Open(data_->logs()));
   JOEY_ASSIGN_OR_RETURN(log_token_, data_->IngestToken());
   return {};
+}
+
+void ServerProcess::MakeIdentity(const ServeOptions& options) {
+  users_ = std::make_unique<auth::Users>(*database_, auth_epoch_);
+  api_tokens_ = std::make_unique<auth::ApiTokens>(*database_, auth_epoch_);
+  authenticator_ = std::make_unique<auth::Authenticator>(
+      options.auth == "none" ? auth::Mode::kNone : auth::Mode::kBuiltin, *api_tokens_, auth_epoch_);
+}
+
+bool ServerProcess::needs_administrator() const {
+  if (authenticator_->mode() != auth::Mode::kBuiltin) return false;
+  const Result<bool> has = users_->HasAdministrator();
+  return has.ok() && !*has;
 }
 
 Status ServerProcess::MakeServices(const ServeOptions& options) {
@@ -58,14 +87,16 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   deployments_ = std::make_unique<control::Deployments>(*database_, *model_files_, *deployer_,
                                                         std::move(settings));
   deployments_->ExpectResume();
-  return workspaces_->EnsureDefaultUser();
+  if (options.auth == "none") return workspaces_->EnsureDefaultUser();
+  return {};
 }
 
 Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options) {
-  api_ = std::make_unique<api::Api>(
-      api::Services{*workspaces_, *models_, *pipelines_, *deployments_, *logs_},
-      api::ApiOptions{kVersion, data_->uploads(), log_token_});
-  gateway_ = std::make_unique<gateway::Gateway>(*deployer_);
+  api_ = std::make_unique<api::Api>(api::Services{*workspaces_, *models_, *pipelines_,
+                                                  *deployments_, *logs_, *users_, *api_tokens_},
+                                    *authenticator_,
+                                    api::ApiOptions{kVersion, data_->uploads(), log_token_});
+  gateway_ = std::make_unique<gateway::Gateway>(*deployer_, *authenticator_);
 
   http::ServerOptions http;
   http.listen = listen;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/api.h"
+#include "auth/authenticator.h"
 #include "base/socket_address.h"
 #include "cli/plugins.h"
 #include "cli/spool_recovery.h"
@@ -28,6 +29,7 @@ struct ServeOptions {
   std::string ready_file;
   std::string check_column = "anomaly";
   int io_threads = 0;  // 0: half of the CPUs
+  std::string auth = "builtin";
 };
 
 class ServerProcess {
@@ -38,6 +40,8 @@ class ServerProcess {
 
   HostPort address() const { return server_->address(); }
   const std::string& data() const { return data_->root(); }
+  // Nobody could make users and sign in.
+  bool needs_administrator() const;
 
   // Stops accepting, lets requests finish, ends the engines.
   void Stop();
@@ -45,6 +49,7 @@ class ServerProcess {
  private:
   ServerProcess() = default;
   Status OpenStore(const ServeOptions& options);
+  void MakeIdentity(const ServeOptions& options);
   Status MakeServices(const ServeOptions& options);
   Status Listen(const HostPort& listen, const ServeOptions& options);
 
@@ -57,6 +62,10 @@ class ServerProcess {
   std::unique_ptr<logs::LogStore> logs_;
   std::string log_token_;
   std::unique_ptr<deploy::Deployer> deployer_;
+  auth::Epoch auth_epoch_;
+  std::unique_ptr<auth::Users> users_;
+  std::unique_ptr<auth::ApiTokens> api_tokens_;
+  std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<control::Workspaces> workspaces_;
   std::unique_ptr<control::Models> models_;
   std::unique_ptr<control::Pipelines> pipelines_;

@@ -15,9 +15,11 @@ struct User {
   std::string id;
   std::string email;
   std::string user_type;  // "OWNER" or "COLLABORATOR" inside a workspace, else empty
+  std::string username;
+  bool administrator = false;
 };
 
-// Without identity configured everything belongs to this user (docs/rest-api.md).
+// With `--auth none` everything belongs to this user, an administrator (docs/identity.md).
 inline constexpr std::string_view kDefaultUserId = "00000000-0000-0000-0000-000000000001";
 inline constexpr std::string_view kDefaultUserEmail = "default@ex.co";
 

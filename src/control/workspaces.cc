@@ -66,8 +66,10 @@ Status RequireWorkspace(Connection& connection, std::int64_t id) {
 Status Workspaces::EnsureDefaultUser() {
   return database_.Write([](Connection& connection) {
     return connection
-        .Run("INSERT INTO user(id, email, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-             {kDefaultUserId, kDefaultUserEmail, NowMicros()})
+        .Run(
+            "INSERT INTO user(id, email, username, created_at) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO NOTHING",
+            {kDefaultUserId, kDefaultUserEmail, kDefaultUserEmail, NowMicros()})
         .status();
   });
 }

@@ -14,7 +14,7 @@ class Workspaces {
  public:
   explicit Workspaces(Database& database) : database_(database) {}
 
-  // Makes the one user there is without identity. Once, at start.
+  // Makes the user to whom everything belongs with `--auth none`. Once, at start.
   Status EnsureDefaultUser();
 
   Result<std::vector<Workspace>> List();  // in order of id

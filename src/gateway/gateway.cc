@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "gateway/upstream.h"
 #include "http/infer_error.h"
+#include "http/offload.h"
 
 namespace joey::gateway {
 
@@ -265,7 +266,8 @@ class Forwarding {
 
 }  // namespace
 
-Gateway::Gateway(const deploy::Deployer& deployer) : deployer_(deployer) {}
+Gateway::Gateway(const deploy::Deployer& deployer, auth::Authenticator& authenticator)
+    : deployer_(deployer), authenticator_(authenticator) {}
 Gateway::~Gateway() = default;
 
 void Gateway::AddRoutes(http::Server& server) {
@@ -294,8 +296,20 @@ Status Gateway::Unknown(const std::string& deployment, bool ready) {
                   "call pipeline.deploy() first");
 }
 
+awaitable<Result<auth::UserPointer>> Gateway::Authenticate(const http::Request& request) {
+  co_return co_await http::Offload(
+      verifiers_, [this, &request] { return authenticator_.Authenticate(request); });
+}
+
 awaitable<void> Gateway::Forward(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
+  Result<auth::UserPointer> user = authenticator_.Known(request);
+  if (*user == nullptr) user = co_await Authenticate(request);
+  if (!user.ok()) {
+    http::Response response = InferError(request, user.status());
+    co_await exchange.Respond(std::move(response));
+    co_return;
+  }
   const std::string& deployment = request.path_parameters[0];
   std::shared_ptr<const deploy::Route> route = deployer_.FindRoute(deployment);
   if (route == nullptr) {

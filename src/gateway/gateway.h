@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "auth/authenticator.h"
 #include "deploy/deployer.h"
 #include "http/server.h"
 
@@ -22,7 +24,7 @@ class UpstreamPool;
 // the deployer.
 class Gateway {
  public:
-  explicit Gateway(const deploy::Deployer& deployer);
+  Gateway(const deploy::Deployer& deployer, auth::Authenticator& authenticator);
   ~Gateway();
 
   void AddRoutes(http::Server& server);
@@ -34,9 +36,13 @@ class Gateway {
 
  private:
   boost::asio::awaitable<void> Forward(http::Exchange& exchange);
+  // Who asks, when the token was not verified a moment ago.
+  boost::asio::awaitable<Result<auth::UserPointer>> Authenticate(const http::Request& request);
   static Status Unknown(const std::string& deployment, bool ready);
 
   const deploy::Deployer& deployer_;
+  auth::Authenticator& authenticator_;
+  boost::asio::thread_pool verifiers_{1};  // for tokens that are not known yet
   std::atomic<bool> ready_{false};
   std::vector<std::unique_ptr<UpstreamPool>> pools_;  // one per I/O thread
 };

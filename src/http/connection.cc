@@ -131,6 +131,14 @@ awaitable<void> Connection::Dispatch(const Route& route) {
     co_await Refuse(BodyTooLarge(bytes_max));
     co_return;
   }
+  if (route.options.admit && !stream_.body_complete() &&
+      head_.content_length.value_or(bytes_max) > limits::kInlineBodyBytesMax) {
+    Status admitted = co_await host_.Admit(route, request_);
+    if (!admitted.ok()) {
+      co_await Refuse(admitted);
+      co_return;
+    }
+  }
   if (head_.expect_continue && !stream_.body_complete()) {
     static const std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     Status sent = co_await Write(kContinue);

@@ -30,6 +30,8 @@ struct ConnectionHost {
   virtual bool draining() const = 0;
   // Runs a plain handler on the worker pool.
   virtual boost::asio::awaitable<Response> RunOnPool(const Route& route, Request& request) = 0;
+  // Asks RouteOptions::admit on the worker pool.
+  virtual boost::asio::awaitable<Status> Admit(const Route& route, const Request& request) = 0;
 };
 
 class Connection final : public Exchange {

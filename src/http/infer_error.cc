@@ -12,8 +12,9 @@ Response InferError(const Status& status) {
 
 Response OipError(const Status& status) {
   const nlohmann::json document = {{"error", status.ToString()}};
-  return Response::Json(document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                        HttpStatus(status.code()));
+  Response response = ErrorResponse(status);
+  response.body = document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return response;
 }
 
 }  // namespace joey::http

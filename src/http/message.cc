@@ -151,8 +151,12 @@ Response ErrorResponse(const Status& status) {
                              {"msg", status.message()},
                              {"error", CodeName(status.code())},
                              {"hint", status.hint()}};
-  return Response::Json(document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                        http_status);
+  Response response = Response::Json(
+      document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), http_status);
+  // RFC 9110 §15.5.2 wants every 401 to say how one signs in.
+  if (http_status == 401)
+    response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"joey\"");
+  return response;
 }
 
 }  // namespace joey::http

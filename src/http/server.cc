@@ -88,6 +88,10 @@ struct Server::Impl final : ConnectionHost {
     return Offload(*pool, [this, &route, &request] { return Call(route, request); });
   }
 
+  awaitable<Status> Admit(const Route& route, const Request& request) override {
+    return Offload(*pool, [&route, &request] { return route.options.admit(request); });
+  }
+
   // Handlers do not throw by rule; a library below one may all the same.
   Response Call(const Route& route, Request& request) const {
     try {

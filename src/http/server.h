@@ -57,6 +57,10 @@ struct RouteOptions {
   // Not empty: the body is written to a new file in this directory (Request::body_file), which is
   // deleted when the handler has returned. Only for plain handlers.
   std::string spool_directory;
+  // Asked on a worker thread before a body is stored or read that is larger than
+  // limits::kInlineBodyBytesMax, so that strangers cannot fill the disk or the memory. The handler
+  // has to ask again: small bodies come to it without this.
+  std::function<Status(const Request&)> admit;
 };
 
 struct ServerOptions {

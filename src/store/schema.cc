@@ -115,6 +115,50 @@ CREATE TABLE deployment (
   updated_at INTEGER NOT NULL
 ) STRICT;
 )sql"},
+    {"identity", R"sql(
+-- An empty password_hash: this user cannot sign in by password.
+ALTER TABLE user ADD COLUMN username TEXT NOT NULL DEFAULT '';
+ALTER TABLE user ADD COLUMN password_hash TEXT NOT NULL DEFAULT '';
+ALTER TABLE user ADD COLUMN administrator INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE user ADD COLUMN enabled INTEGER NOT NULL DEFAULT 1;
+UPDATE user SET username = email;
+CREATE UNIQUE INDEX user_email ON user(email);
+CREATE UNIQUE INDEX user_username ON user(username);
+
+-- Secrets are random, so a plain digest of them cannot be turned back.
+CREATE TABLE api_token (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL REFERENCES user(id),
+  name TEXT NOT NULL,
+  secret_sha TEXT NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER
+) STRICT;
+CREATE INDEX api_token_user ON api_token(user_id);
+
+-- A sign-in, from which tokens are made. secret_sha is that of the cookie or of the refresh token.
+CREATE TABLE session (
+  id TEXT PRIMARY KEY,
+  user_id TEXT NOT NULL REFERENCES user(id),
+  kind TEXT NOT NULL CHECK (kind IN ('browser', 'client')),
+  secret_sha TEXT NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX session_user ON session(user_id);
+
+-- Sign-ins by device code that wait for somebody to confirm them in a browser.
+CREATE TABLE device_grant (
+  device_sha TEXT PRIMARY KEY,
+  user_code TEXT NOT NULL UNIQUE,
+  address TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied')),
+  user_id TEXT REFERENCES user(id),
+  created_at INTEGER NOT NULL,
+  polled_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT;
+)sql"},
 };
 
 }  // namespace

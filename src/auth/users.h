@@ -1,0 +1,71 @@
+// The users of this server. What is asked for and not there is NotFound. Threads: any.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/epoch.h"
+#include "control/records.h"
+#include "store/database.h"
+
+namespace joey::auth {
+
+struct Account {
+  control::User user;
+  bool enabled = true;
+  bool has_password = false;
+  std::int64_t created_at = 0;
+};
+
+struct NewUser {
+  std::string email;
+  std::string username;  // empty: the email
+  std::string password;  // empty: the user cannot sign in by password
+  bool administrator = false;
+  std::string id;  // empty: a new UUID
+};
+
+class Users {
+ public:
+  Users(Database& database, Epoch& epoch) : database_(database), epoch_(epoch) {}
+
+  // AlreadyExists when the email or username is taken.
+  Result<Account> Create(const NewUser& user);
+  // Like Create(), but only while there is no administrator; FailedPrecondition afterwards.
+  Result<Account> CreateFirstAdministrator(const NewUser& user);
+
+  Result<Account> Get(std::string_view id);
+  Result<std::optional<Account>> FindByEmail(std::string_view email);
+  Result<std::optional<Account>> FindByLogin(std::string_view email_or_username);
+  Result<std::vector<Account>> List();  // in order of email
+  Result<bool> HasAdministrator();
+
+  // Whose password it is; nullopt for a wrong one, an unknown or a disabled user, all of which take
+  // the same time.
+  Result<std::optional<Account>> CheckPassword(std::string_view login, std::string_view password);
+
+  // Ends the user's sessions, except `keep_session`.
+  Status SetPassword(std::string_view id, std::string_view password,
+                     std::string_view keep_session = "");
+  // Disabling ends all sessions of the user, and tokens are not taken while it lasts.
+  // FailedPrecondition for the last enabled administrator.
+  Status SetEnabled(std::string_view id, bool enabled);
+  Status SetAdministrator(std::string_view id, bool administrator);
+
+ private:
+  Result<Account> Insert(const NewUser& user, bool first);
+
+  Database& database_;
+  Epoch& epoch_;
+};
+
+// The user of that id in a running transaction.
+Result<std::optional<Account>> LoadAccount(Connection& connection, std::string_view id);
+
+// "ann@example.com": lower case as stored; InvalidArgument when it is no address.
+Result<std::string> NormalEmail(std::string_view email);
+
+}  // namespace joey::auth
