@@ -18,8 +18,8 @@ std::string Answer(const joey::JsonRecords& records, bool echo) {
   record.in = records.batch;
   record.out = arrow::RecordBatch::Make(arrow::schema({}), record.rows, arrow::ArrayVector{});
   const joey::AnswerOptions options{joey::Dataset({"in"}, {}), "."};
-  return joey::WriteJsonAnswer(
-      record, echo ? records.cells : std::span<const std::string_view>(), options);
+  const auto cells = echo ? records.cells : std::span<const std::string_view>();
+  return std::move(joey::WriteJsonAnswer(record, cells, options, 1).front());
 }
 
 }  // namespace

@@ -21,16 +21,16 @@ std::string HeadOf(std::string_view pipeline_name, std::size_t body_size) {
 
 }  // namespace
 
-Path::Path(std::string_view pipeline_name, std::string body)
+Path::Path(const DeploymentDocument& document, std::string body)
     : body_(std::move(body)),
-      received_(HeadOf(pipeline_name, body_.size())),
-      metrics_(std::string(pipeline_name)),
-      loader_(1, {}) {}
+      received_(HeadOf(document.pipeline_name, body_.size())),
+      metrics_(document.pipeline_name),
+      loader_(document, 1) {}
 
 Result<std::unique_ptr<Path>> Path::Make(std::string_view deployment, std::string body,
                                          const std::string& spool) {
   JOEY_ASSIGN_OR_RETURN(DeploymentDocument document, ParseDeploymentDocument(deployment));
-  std::unique_ptr<Path> path(new Path(document.pipeline_name, std::move(body)));
+  std::unique_ptr<Path> path(new Path(document, std::move(body)));
   std::vector<LoadedModel> models;
   for (const ModelEntry& entry : document.models) {
     JOEY_ASSIGN_OR_RETURN(LoadedModel model, path->loader_.Load(entry));
@@ -81,7 +81,8 @@ Status Path::Execute() {
 Status Path::Log() { return spool_->Append(record_); }
 
 Status Path::Answer() {
-  response_ = http::Response::Json(WriteJsonAnswer(record_, records_.cells, form_.options));
+  response_ = http::Response::Json(
+      std::move(WriteJsonAnswer(record_, records_.cells, form_.options, 1).front()));
   return {};
 }
 

@@ -42,7 +42,7 @@ class Path {
   const std::string& answer() const { return response_.body; }
 
  private:
-  Path(std::string_view pipeline_name, std::string body);
+  Path(const DeploymentDocument& document, std::string body);
 
   const std::string body_;
   const std::string received_;  // the head, as it is in a connection's buffer

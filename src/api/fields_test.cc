@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "api/documents.h"
 #include "api/endpoint.h"
 #include "base/limits.h"
+#include "store/database.h"
+#include "store/schema.h"
 
 namespace joey::api {
 namespace {
@@ -72,10 +75,19 @@ TEST(Body, DeepNestingIsRefusedBeforeParsing) {
 }
 
 TEST(Answer, ThrowingHandlersAreInternalErrors) {
-  Endpoint endpoint{.path = "/x", .handler = [](const Call& call) -> Result<json> {
-                      return json{{"id", call.Integer("missing")}};
-                    }};
-  const http::Response response = Answer(endpoint, "{}", control::User());
+  Endpoint endpoint{
+      .path = "/x", .access = Access::Anybody(), .handler = [](const Call& call) -> Result<json> {
+        return json{{"id", call.Integer("missing")}};
+      }};
+  const std::string path = testing::TempDir() + "/joey-answer-test.db";
+  auto database = Database::Open(path, MetadataMigrations());
+  ASSERT_TRUE(database.ok()) << database.status().ToString();
+  control::AccessControl access(**database);
+  http::Request request;
+  request.body = http::Body("{}");
+  const http::Response response = Answer(endpoint, request, control::User(), access);
+  database->reset();
+  for (const char* ending : {"", "-wal", "-shm"}) std::remove((path + ending).c_str());
   EXPECT_EQ(response.status, 500);
   EXPECT_EQ(json::parse(response.body)["error"], "internal");
 }

@@ -87,7 +87,7 @@ TEST_F(TagsTest, SearchPipelines) {
     const auto pipelines = tags_->SearchPipelines(search, Viewer());
     EXPECT_TRUE(pipelines.ok()) << pipelines.status().ToString();
     for (const Pipeline& pipeline : *pipelines) {
-      for (const PipelineVersion& found : pipeline.versions) ids.push_back(found.id);
+      for (const PipelineVersion& kept : pipeline.versions) ids.push_back(kept.id);
     }
     return ids;
   };

@@ -351,17 +351,12 @@ awaitable<Result<bool>> Gateway::Sees(const control::User& user, const std::stri
   co_return co_await http::Offload(verifiers_, [&] { return access_.Look(user, deployment); });
 }
 
-awaitable<void> Gateway::Forward(http::Exchange& exchange) {
-  const http::Request& request = exchange.request();
+awaitable<Result<Gateway::RoutePointer>> Gateway::Admit(const http::Request& request) {
   Result<auth::UserPointer> user = authenticator_.Known(request);
   if (*user == nullptr) user = co_await Authenticate(request);
-  if (!user.ok()) {
-    http::Response response = InferError(request, user.status());
-    co_await exchange.Respond(std::move(response));
-    co_return;
-  }
+  if (!user.ok()) co_return user.status();
   const std::string& deployment = request.path_parameters[0];
-  std::shared_ptr<const deploy::Route> route = deployer_.FindRoute(deployment);
+  RoutePointer route = deployer_.FindRoute(deployment);
   Result<bool> sees = false;
   if (route != nullptr) {
     if (const std::optional<bool> known = access_.Known(**user, deployment)) {
@@ -370,36 +365,36 @@ awaitable<void> Gateway::Forward(http::Exchange& exchange) {
       sees = co_await Sees(**user, deployment);
     }
   }
-  if (!sees.ok()) {
-    http::Response response = InferError(request, sees.status());
+  if (!sees.ok()) co_return sees.status();
+  if (route == nullptr || !*sees) co_return Unknown(deployment, ready_);
+  co_return route;
+}
+
+awaitable<void> Gateway::Forward(http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const Result<RoutePointer> admitted = co_await Admit(request);
+  if (!admitted.ok()) {
+    http::Response response = InferError(request, admitted.status());
     co_await exchange.Respond(std::move(response));
     co_return;
   }
-  if (route == nullptr || !*sees) {
-    http::Response response = InferError(request, Unknown(deployment, ready_));
-    co_await exchange.Respond(std::move(response));
-    co_return;
-  }
+  const RoutePointer route = *admitted;
+  const std::string& deployment = request.path_parameters[0];
   UpstreamPool& pool = *pools_[static_cast<std::size_t>(exchange.thread_index())];
   Forwarding forwarding(exchange, pool);
   Status status = Unavailable("no engine of '" + deployment + "' is ready",
                               "it is starting or being restarted; send the request again");
   std::vector<std::uint64_t> tried;
   thread_local std::size_t turn = 0;
-  if (route->endpoints()->empty() && route->may_wait()) {
-    co_await AwaitEngine(exchange.executor(), *route);
-  }
   while (tried.size() < limits::kGatewayTriesMax) {
+    if (route->endpoints()->empty() && route->may_wait()) {
+      co_await AwaitEngine(exchange.executor(), *route);
+    }
     std::shared_ptr<const deploy::EndpointSet> endpoints = route->endpoints();
     std::shared_ptr<deploy::Endpoint> endpoint = LeastLoaded(*endpoints, tried, turn++);
     if (endpoint == nullptr) break;
     // It left the route after that was read: the route names another by now, or soon.
-    if (!endpoint->Enter()) {
-      if (route->endpoints()->empty() && route->may_wait()) {
-        co_await AwaitEngine(exchange.executor(), *route);
-      }
-      continue;
-    }
+    if (!endpoint->Enter()) continue;
     tried.push_back(endpoint->id);
     status = co_await forwarding.Run(endpoint);
     if (status.ok() || !forwarding.untouched()) break;

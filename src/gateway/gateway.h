@@ -44,7 +44,11 @@ class Gateway {
   void SetReady() { ready_ = true; }
 
  private:
+  using RoutePointer = std::shared_ptr<const deploy::Route>;
+
   boost::asio::awaitable<void> Forward(http::Exchange& exchange);
+  // The route of the deployment that a request names, when its user may use it.
+  boost::asio::awaitable<Result<RoutePointer>> Admit(const http::Request& request);
   // Who asks, when the token was not verified a moment ago.
   boost::asio::awaitable<Result<auth::UserPointer>> Authenticate(const http::Request& request);
   // Whether the user sees the deployment, when that was not looked up a moment ago.
