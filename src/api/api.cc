@@ -19,14 +19,17 @@ void Append(Endpoints& to, Endpoints from) {
 }  // namespace
 
 Api::Api(const Services& services, auth::Authenticator& authenticator, ApiOptions options)
-    : options_(std::move(options)), authenticator_(authenticator) {
+    : access_(services.access), options_(std::move(options)), authenticator_(authenticator) {
   Append(endpoints_, WorkspaceEndpoints(services));
   Append(endpoints_, UploadEndpoints(services, options_.spool_directory));
   Append(endpoints_, ModelEndpoints(services));
   Append(endpoints_, ModelConfigEndpoints(services));
   Append(endpoints_, TokenEndpoints(services));
+  Append(endpoints_, UserEndpoints(services));
   Append(endpoints_, PipelineEndpoints(services));
   Append(endpoints_, DeploymentEndpoints(services));
+  Append(endpoints_, ConnectionEndpoints(services));
+  Append(endpoints_, TagEndpoints(services));
   Append(endpoints_, LogEndpoints(services, options_.log_token));
   Append(endpoints_, MetaEndpoints());
   Append(endpoints_, ForeignEndpoints());
@@ -38,23 +41,23 @@ Endpoints Api::MetaEndpoints() {
   out.push_back(
       {.method = "GET",
        .path = "/healthz",
+       .access = Access::Anybody(),
        .family = "meta",
        .summary = "`ok` as long as the server answers",
-       .raw = [](http::Request&, const control::User&) { return http::Response::Text("ok"); },
-       .open = true});
+       .raw = [](http::Request&, const control::User&) { return http::Response::Text("ok"); }});
   out.push_back({.method = "GET",
                  .path = "/readyz",
+                 .access = Access::Anybody(),
                  .family = "meta",
                  .summary = "`ok` when the server has started, 503 before",
-                 .raw =
-                     [this](http::Request&, const control::User&) {
-                       return ready_ ? http::Response::Text("ok")
-                                     : http::ErrorResponse(
-                                           Unavailable("joey serve is starting", "try again"));
-                     },
-                 .open = true});
+                 .raw = [this](http::Request&, const control::User&) {
+                   return ready_ ? http::Response::Text("ok")
+                                 : http::ErrorResponse(
+                                       Unavailable("joey serve is starting", "try again"));
+                 }});
   out.push_back({.method = "GET",
                  .path = "/metrics",
+                 .access = Access::Users(),
                  .family = "meta",
                  .summary = "Counters in the text format of Prometheus",
                  .raw = [this](http::Request&, const control::User&) {
@@ -65,21 +68,21 @@ Endpoints Api::MetaEndpoints() {
   out.push_back(
       {.method = "GET",
        .path = "/v1/api/version",
+       .access = Access::Anybody(),
        .family = "meta",
        .summary = "The version of Joey and of the API",
        .response = {{"version", Type::kText}, {"api", Type::kText}},
-       .raw =
-           [this](http::Request&, const control::User&) {
-             return http::Response::Json(json{{"version", options_.version}, {"api", "v1"}}.dump());
-           },
-       .open = true});
+       .raw = [this](http::Request&, const control::User&) {
+         return http::Response::Json(json{{"version", options_.version}, {"api", "v1"}}.dump());
+       }});
   out.push_back({.method = "GET",
                  .path = "/v1/api/openapi.json",
+                 .access = Access::Anybody(),
                  .family = "meta",
                  .summary = "This document",
-                 .raw = [this](http::Request&,
-                               const control::User&) { return http::Response::Json(openapi_); },
-                 .open = true});
+                 .raw = [this](http::Request&, const control::User&) {
+                   return http::Response::Json(openapi_);
+                 }});
   return out;
 }
 
@@ -90,7 +93,7 @@ void Api::AddRoutes(http::Server& server) {
     http::RouteOptions route;
     route.body_bytes_max = endpoint.body_bytes_max;
     route.spool_directory = endpoint.spool_directory;
-    if (!endpoint.open) {
+    if (endpoint.access.needs_user()) {
       route.admit = [this](const http::Request& request) {
         return authenticator_.Authenticate(request).status();
       };
@@ -109,10 +112,9 @@ void Api::AddRoutes(http::Server& server) {
 http::Response Api::Handle(const Endpoint& endpoint, http::Request& request) {
   static const auto kNobody = std::make_shared<const control::User>();
   Result<auth::UserPointer> user = kNobody;
-  if (!endpoint.open) user = authenticator_.Authenticate(request);
+  if (endpoint.access.needs_user()) user = authenticator_.Authenticate(request);
   if (!user.ok()) return http::ErrorResponse(user.status());
-  if (endpoint.raw != nullptr) return endpoint.raw(request, **user);
-  return Answer(endpoint, request.body, **user);
+  return Answer(endpoint, request, **user, access_);
 }
 
 }  // namespace joey::api

@@ -35,6 +35,7 @@ class Api {
   Endpoints MetaEndpoints();
   http::Response Handle(const Endpoint& endpoint, http::Request& request);
 
+  control::AccessControl& access_;
   const ApiOptions options_;
   auth::Authenticator& authenticator_;
   Metrics metrics_;

@@ -3,11 +3,14 @@
 
 namespace joey::api {
 
+using control::Resource;
 using nlohmann::json;
 
 Endpoints DeploymentEndpoints(const Services& services) {
   Endpoints out;
   out.push_back({.path = "/v1/api/pipelines/deploy",
+                 .access = Access::Members({{Resource::kPipeline, "pipeline_id"},
+                                            {Resource::kModelConfig, "model_configs"}}),
                  .family = "deployments",
                  .summary = "Deploys a pipeline version; poll its status until it is Running",
                  .request = {{"deploy_id", Type::kText},
@@ -24,6 +27,7 @@ Endpoints DeploymentEndpoints(const Services& services) {
                    request.model_config_ids =
                        call.Optional<std::vector<std::int64_t>>("model_configs")
                            .value_or(std::vector<std::int64_t>());
+                   request.viewer = ViewerOf(call.user());
                    JOEY_ASSIGN_OR_RETURN(
                        const std::int64_t id,
                        services.deployments.Deploy(
@@ -31,6 +35,7 @@ Endpoints DeploymentEndpoints(const Services& services) {
                    return json{{"id", id}};
                  }});
   out.push_back({.path = "/v1/api/pipelines/undeploy",
+                 .access = Access::Members({{Resource::kDeployment, "deployment_id"}}),
                  .family = "deployments",
                  .summary = "Ends a deployment; its status is 404 once every engine has ended",
                  .request = {{"deployment_id", Type::kInteger}},
@@ -40,6 +45,7 @@ Endpoints DeploymentEndpoints(const Services& services) {
                    return json(nullptr);
                  }});
   out.push_back({.path = "/v1/api/status/get_deployment",
+                 .access = Access::Members({{Resource::kDeploymentName, "name"}}),
                  .family = "deployments",
                  .summary = "The status of the deployment \"<deploy_id>-<id>\"",
                  .request = {{"name", Type::kText}},

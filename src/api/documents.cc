@@ -32,6 +32,20 @@ const std::map<std::string, Fields>& DocumentFields() {
         {"email", Type::kText},
         {"created_at", Type::kTime},
         {"expires_at", Type::kTime, kNullable}}},
+      {"account",
+       {{"id", Type::kUuid},
+        {"username", Type::kText},
+        {"email", Type::kText},
+        {"emailVerified", Type::kBoolean},
+        {"enabled", Type::kBoolean},
+        {"createdTimestamp", Type::kInteger},
+        {"firstName", Type::kText},
+        {"lastName", Type::kText},
+        {"administrator", Type::kBoolean},
+        {"access", Type::kObject},
+        {"disableableCredentialTypes", Type::kTexts},
+        {"requiredActions", Type::kTexts},
+        {"notBefore", Type::kInteger}}},
       {"workspace",
        {{"id", Type::kInteger},
         {"name", Type::kText},
@@ -43,6 +57,20 @@ const std::map<std::string, Fields>& DocumentFields() {
         {"users", Type::kDocuments, Presence::kRequired, "user"},
         {"model_versions", Type::kDocuments, kOptional, "model_version"},
         {"pipeline_docs", Type::kDocuments, kOptional, "pipeline"}}},
+      {"connection",
+       {{"id", Type::kUuid},
+        {"name", Type::kText},
+        {"type", Type::kText},
+        {"details", Type::kObject, kOptional},
+        {"created_at", Type::kTime},
+        {"created_by", Type::kUuid},
+        {"workspace_names", Type::kTexts}}},
+      {"tag", {{"id", Type::kInteger}, {"tag", Type::kText}}},
+      {"tag_use",
+       {{"id", Type::kInteger},
+        {"tag", Type::kText},
+        {"model_versions", Type::kDocuments, Presence::kRequired, "model_version"},
+        {"pipelines", Type::kDocuments, Presence::kRequired, "pipeline"}}},
       {"model",
        {{"id", Type::kInteger},
         {"name", Type::kText},
@@ -75,7 +103,7 @@ const std::map<std::string, Fields>& DocumentFields() {
         {"framework", Type::kText},
         {"inputs", Type::kDocuments, Presence::kRequired, "field"},
         {"outputs", Type::kDocuments, Presence::kRequired, "field"},
-        {"tags", Type::kList}}},
+        {"tags", Type::kDocuments, Presence::kRequired, "tag"}}},
       {"model_config",
        {{"id", Type::kInteger},
         {"model_version_id", Type::kInteger},
@@ -97,7 +125,7 @@ const std::map<std::string, Fields>& DocumentFields() {
         {"visibility", Type::kText},
         {"created_at", Type::kTime},
         {"updated_at", Type::kTime},
-        {"tags", Type::kList},
+        {"tags", Type::kDocuments, Presence::kRequired, "tag"},
         {"published", Type::kBoolean},
         {"versions", Type::kDocuments, Presence::kRequired, "pipeline_version"},
         {"deployment", Type::kDocument, kNullable, "deployment"}}},
@@ -171,6 +199,24 @@ json ToJson(const control::Workspace& workspace) {
           {"users", ToJson(workspace.users)}};
 }
 
+json ToJson(const control::DataConnection& connection) {
+  return {{"id", connection.id},
+          {"name", connection.name},
+          {"type", connection.type},
+          {"created_at", FormatMicros(connection.created_at)},
+          {"created_by", connection.created_by},
+          {"workspace_names", connection.workspace_names}};
+}
+
+json ToJson(const control::Tag& tag) { return {{"id", tag.id}, {"tag", tag.text}}; }
+
+json ToJson(const control::TagUse& use) {
+  return {{"id", use.tag.id},
+          {"tag", use.tag.text},
+          {"model_versions", ToJson(use.model_versions)},
+          {"pipelines", ToJson(use.pipelines)}};
+}
+
 json ToJson(const control::ModelRecord& model) {
   return {{"id", model.id},
           {"name", model.name},
@@ -203,7 +249,7 @@ json ToJson(const control::ModelVersion& version) {
           {"framework", version.framework},
           {"inputs", control::FieldsToJson(version.signature.inputs)},
           {"outputs", control::FieldsToJson(version.signature.outputs)},
-          {"tags", json::array()}};
+          {"tags", ToJson(version.tags)}};
 }
 
 json ToJson(const control::ModelConfig& config) {
@@ -226,7 +272,7 @@ json ToJson(const control::Pipeline& pipeline) {
           {"visibility", pipeline.visibility},
           {"created_at", FormatMicros(pipeline.created_at)},
           {"updated_at", FormatMicros(pipeline.updated_at)},
-          {"tags", json::array()},
+          {"tags", ToJson(pipeline.tags)},
           {"published", false},
           {"versions", ToJson(pipeline.versions)},
           {"deployment", ToJson(pipeline.deployment)}};

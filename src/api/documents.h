@@ -20,6 +20,10 @@ std::string SchemaReference(std::string_view document);
 
 nlohmann::json ToJson(const control::User& user);
 nlohmann::json ToJson(const control::Workspace& workspace);
+// Without details, which are a secret.
+nlohmann::json ToJson(const control::DataConnection& connection);
+nlohmann::json ToJson(const control::Tag& tag);
+nlohmann::json ToJson(const control::TagUse& use);
 nlohmann::json ToJson(const control::ModelRecord& model);
 nlohmann::json ToJson(const control::ModelVersion& version);
 nlohmann::json ToJson(const control::ModelConfig& config);

@@ -31,21 +31,45 @@ Result<json> ParseBody(std::string_view body) {
   return InvalidArgument("the body is no JSON object", "send a JSON object");
 }
 
-http::Response Answer(const Endpoint& endpoint, std::string_view body, const control::User& user) {
+namespace {
+
+Result<json> CheckedBody(const Endpoint& endpoint, const http::Request& request) {
+  JOEY_ASSIGN_OR_RETURN(json document, ParseBody(request.body));
+  JOEY_RETURN_IF_ERROR(CheckFields(document, endpoint.request));
+  return document;
+}
+
+Result<http::Response> AnswerOf(const Endpoint& endpoint, http::Request& request,
+                                const control::User& user, control::AccessControl& access) {
+  json document = json::object();
+  if (endpoint.raw == nullptr) {
+    JOEY_ASSIGN_OR_RETURN(document, CheckedBody(endpoint, request));
+  }
+  JOEY_RETURN_IF_ERROR(
+      endpoint.access.Check(access, user, endpoint.path, request.path_parameters, document));
+  if (endpoint.raw != nullptr) return endpoint.raw(request, user);
+  JOEY_ASSIGN_OR_RETURN(const json answer, endpoint.handler(Call(document, user)));
+  if (endpoint.status == 204) {
+    http::Response nothing;
+    nothing.status = 204;
+    nothing.content_type.clear();
+    return nothing;
+  }
+  return http::Response::Json(answer.dump(-1, ' ', false, json::error_handler_t::replace),
+                              endpoint.status);
+}
+
+}  // namespace
+
+http::Response Answer(const Endpoint& endpoint, http::Request& request, const control::User& user,
+                      control::AccessControl& access) {
   try {
-    Result<json> document = ParseBody(body);
-    Status status = document.status();
-    if (status.ok()) status = CheckFields(*document, endpoint.request);
-    if (!status.ok()) return http::ErrorResponse(status);
-    Result<json> answer = endpoint.handler(Call(*document, user));
-    if (!answer.ok()) {
-      if (HttpStatus(answer.status().code()) >= 500) {
-        spdlog::warn("{} {}: {}", endpoint.method, endpoint.path, answer.status().ToString());
-      }
-      return http::ErrorResponse(answer.status());
+    Result<http::Response> answer = AnswerOf(endpoint, request, user, access);
+    if (answer.ok()) return std::move(answer).value();
+    if (HttpStatus(answer.status().code()) >= 500) {
+      spdlog::warn("{} {}: {}", endpoint.method, endpoint.path, answer.status().ToString());
     }
-    return http::Response::Json(answer->dump(-1, ' ', false, json::error_handler_t::replace),
-                                endpoint.status);
+    return http::ErrorResponse(answer.status());
   } catch (const std::exception& error) {
     spdlog::error("{} {}: {}", endpoint.method, endpoint.path, error.what());
     return http::ErrorResponse(Internal("the request could not be handled",

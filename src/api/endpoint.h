@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/access.h"
 #include "api/fields.h"
 #include "control/records.h"
 #include "http/message.h"
@@ -47,6 +48,7 @@ using JsonHandler = std::function<Result<nlohmann::json>(const Call&)>;
 struct Endpoint {
   std::string method = "POST";
   std::string path;
+  Access access;       // who may call it
   std::string family;  // "models" …: groups the OpenAPI document and the metrics
   std::string summary;
   Fields request;
@@ -56,7 +58,6 @@ struct Endpoint {
   JsonHandler handler;            // a handler of JSON …
   // … or one of the raw request and answer. Neither: the route is registered elsewhere.
   std::function<http::Response(http::Request&, const control::User&)> raw;
-  bool open = false;  // answers without a sign-in; the user is nobody then
   std::string content_type = "application/json";  // of the request of a raw one
   std::string spool_directory;                    // as http::RouteOptions
   std::size_t body_bytes_max = 0;                 // as http::RouteOptions
@@ -68,7 +69,8 @@ using Endpoints = std::vector<Endpoint>;
 // than limits::kControlJsonDepthMax.
 Result<nlohmann::json> ParseBody(std::string_view body);
 
-// Answers a JSON endpoint. Never throws.
-http::Response Answer(const Endpoint& endpoint, std::string_view body, const control::User& user);
+// Checks the caller and answers. Never throws.
+http::Response Answer(const Endpoint& endpoint, http::Request& request, const control::User& user,
+                      control::AccessControl& access);
 
 }  // namespace joey::api

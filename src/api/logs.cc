@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include <charconv>
-#include <exception>
 #include <nlohmann/json.hpp>
 
 #include "api/log_query.h"
@@ -16,6 +15,7 @@
 
 namespace joey::api {
 
+using control::Resource;
 using nlohmann::json;
 
 namespace {
@@ -108,22 +108,16 @@ Result<http::Response> StoreRows(const Services& services, std::string_view toke
                               409);
 }
 
-// A raw handler that never throws and writes its errors as the API does.
+// A raw handler that writes its errors as the API does.
 template <typename Function>
 std::function<http::Response(http::Request&, const control::User&)> Raw(Function function) {
   return [function](http::Request& request, const control::User&) {
-    try {
-      Result<http::Response> response = function(request);
-      if (response.ok()) return std::move(response).value();
-      if (HttpStatus(response.status().code()) >= 500) {
-        spdlog::warn("{} {}: {}", request.method, request.path, response.status().ToString());
-      }
-      return http::ErrorResponse(response.status());
-    } catch (const std::exception& error) {
-      spdlog::error("{} {}: {}", request.method, request.path, error.what());
-      return http::ErrorResponse(Internal("the request could not be handled",
-                                          "look into the log of joey serve and report the error"));
+    Result<http::Response> response = function(request);
+    if (response.ok()) return std::move(response).value();
+    if (HttpStatus(response.status().code()) >= 500) {
+      spdlog::warn("{} {}: {}", request.method, request.path, response.status().ToString());
     }
+    return http::ErrorResponse(response.status());
   };
 }
 
@@ -133,6 +127,7 @@ Endpoints LogEndpoints(const Services& services, const std::string& token) {
   Endpoints out;
   out.push_back({.method = "GET",
                  .path = "/v1/logs/topic/{topic}",
+                 .access = Access::Members({{Resource::kLogTopic, "{topic}"}}),
                  .family = "logs",
                  .summary = "The partitions of a log topic and their numbers of records",
                  .response = {{"partitions", Type::kObject}},
@@ -147,17 +142,18 @@ Endpoints LogEndpoints(const Services& services, const std::string& token) {
                  })});
   out.push_back(
       {.path = "/v1/logs/topic/{topic}/records",
+       .access = Access::Members({{Resource::kLogTopic, "{topic}"}}),
        .family = "logs",
        .summary = "A page of log records of a topic, as an Arrow IPC file",
        .raw = Raw([services](http::Request& request) { return ReadRecords(services, request); })});
   out.push_back({.path = "/v1/internal/logs/{topic}",
+                 .access = Access::Engines(),
                  .family = "logs",
                  .summary = "Engines deliver log rows here",
                  .response = {{"last_sequence", Type::kInteger}},
                  .raw = Raw([services, token](http::Request& request) {
                    return StoreRows(services, token, request);
                  }),
-                 .open = true,  // X-Joey-Token is checked
                  .content_type = std::string(kArrowStreamType),
                  .body_bytes_max = limits::kLogAppendBytesMax});
   return out;

@@ -3,6 +3,7 @@
 
 namespace joey::api {
 
+using control::Resource;
 using nlohmann::json;
 
 Endpoints ModelConfigEndpoints(const Services& services) {
@@ -10,6 +11,7 @@ Endpoints ModelConfigEndpoints(const Services& services) {
   Endpoints out;
   out.push_back(
       {.path = "/v1/api/models/get_config_by_id",
+       .access = Access::Members({{Resource::kModelVersion, "model_id"}}),
        .family = "models",
        .summary = "The newest configuration of a model version (`model_id`)",
        .request = {{"model_id", Type::kInteger}},
@@ -21,6 +23,7 @@ Endpoints ModelConfigEndpoints(const Services& services) {
        }});
   out.push_back(
       {.path = "/v1/api/models/get_config",
+       .access = Access::Members({{Resource::kModelConfig, "model_config_id"}}),
        .family = "models",
        .summary = "One model configuration and its model version",
        .request = {{"model_config_id", Type::kInteger}},
@@ -35,6 +38,7 @@ Endpoints ModelConfigEndpoints(const Services& services) {
        }});
   out.push_back(
       {.path = "/v1/api/models/insert_model_config",
+       .access = Access::Members({{Resource::kModelVersion, "model_version_id"}}),
        .family = "models",
        .summary = "A new configuration of a model version",
        .request = {{"model_version_id", Type::kInteger},

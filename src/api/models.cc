@@ -3,6 +3,7 @@
 
 namespace joey::api {
 
+using control::Resource;
 using nlohmann::json;
 
 namespace {
@@ -21,6 +22,7 @@ const Fields kVersionAndConfig = {
 Endpoints ModelEndpoints(const Services& services) {
   Endpoints out;
   out.push_back({.path = "/v1/api/models/list",
+                 .access = Access::Members({{Resource::kWorkspace, "workspace_id"}}),
                  .family = "models",
                  .summary = "The models of a workspace, newest first",
                  .request = {{"workspace_id", Type::kInteger}},
@@ -31,6 +33,7 @@ Endpoints ModelEndpoints(const Services& services) {
                    return json{{"models", ToJson(models)}};
                  }});
   out.push_back({.path = "/v1/api/models/get",
+                 .access = Access::Members({{Resource::kModel, "id"}}),
                  .family = "models",
                  .summary = "One model with its versions in `models`, newest first",
                  .request = {{"id", Type::kInteger}},
@@ -43,6 +46,7 @@ Endpoints ModelEndpoints(const Services& services) {
                    return document;
                  }});
   out.push_back({.path = "/v1/api/models/get_version_by_id",
+                 .access = Access::Members({{Resource::kModelVersion, "model_version_id"}}),
                  .family = "models",
                  .summary = "One version of a model and its newest configuration",
                  .request = {{"model_version_id", Type::kInteger}},
@@ -53,6 +57,7 @@ Endpoints ModelEndpoints(const Services& services) {
                    return WithConfig(services, version);
                  }});
   out.push_back({.path = "/v1/api/models/find_version",
+                 .access = Access::Users(),
                  .family = "models",
                  .summary = "One version of a model by name and UUID",
                  .request = {{"name", Type::kText}, {"version", Type::kUuid}},
@@ -60,7 +65,8 @@ Endpoints ModelEndpoints(const Services& services) {
                  .handler = [services](const Call& call) -> Result<json> {
                    JOEY_ASSIGN_OR_RETURN(
                        const auto version,
-                       services.models.FindVersion(call.Text("name"), call.Text("version")));
+                       services.models.FindVersion(call.Text("name"), call.Text("version"),
+                                                   ViewerOf(call.user())));
                    return WithConfig(services, version);
                  }});
   return out;

@@ -58,13 +58,14 @@ json OperationOf(const Endpoint& endpoint) {
       {"operationId", OperationId(endpoint)},
       {"tags", json::array({endpoint.family})},
       {"summary", endpoint.summary},
+      {"x-access", endpoint.access.Text()},
       {"responses",
        {{std::to_string(endpoint.status), std::move(answer)},
         {"default",
          {{"description", "an error"},
           {"content",
            {{"application/json", {{"schema", {{"$ref", SchemaReference("error")}}}}}}}}}}}};
-  if (endpoint.open) operation["security"] = json::array();
+  if (!endpoint.access.needs_user()) operation["security"] = json::array();
   if (json parameters = ParametersOf(endpoint.path); !parameters.empty()) {
     operation["parameters"] = std::move(parameters);
   }

@@ -3,12 +3,14 @@
 
 namespace joey::api {
 
+using control::Resource;
 using nlohmann::json;
 
 Endpoints PipelineEndpoints(const Services& services) {
   const Fields list = {{"pipelines", Type::kDocuments, Presence::kRequired, "pipeline"}};
   Endpoints out;
   out.push_back({.path = "/v1/api/pipelines/create",
+                 .access = Access::Members({{Resource::kWorkspace, "workspace_id"}}),
                  .family = "pipelines",
                  .summary = "A new version of the workspace's pipeline named `pipeline_id`",
                  .request = {{"pipeline_id", Type::kText},
@@ -26,18 +28,21 @@ Endpoints PipelineEndpoints(const Services& services) {
                                {"pipeline_variant_pk_id", made.version_id},
                                {"pipeline_variant_version", made.version}};
                  }});
-  out.push_back({.path = "/v1/api/pipelines/list",
-                 .family = "pipelines",
-                 .summary = "The pipelines of a workspace or of all, newest first",
-                 .request = {{"workspace_id", Type::kInteger, Presence::kOptional}},
-                 .response = list,
-                 .handler = [services](const Call& call) -> Result<json> {
-                   JOEY_ASSIGN_OR_RETURN(
-                       const auto pipelines,
-                       services.pipelines.List(call.Optional<std::int64_t>("workspace_id")));
-                   return json{{"pipelines", ToJson(pipelines)}};
-                 }});
+  out.push_back(
+      {.path = "/v1/api/pipelines/list",
+       .access = Access::Members({{Resource::kWorkspace, "workspace_id"}}),
+       .family = "pipelines",
+       .summary = "The pipelines of a workspace, or all that the caller sees, newest first",
+       .request = {{"workspace_id", Type::kInteger, Presence::kOptional}},
+       .response = list,
+       .handler = [services](const Call& call) -> Result<json> {
+         JOEY_ASSIGN_OR_RETURN(const auto pipelines,
+                               services.pipelines.List(call.Optional<std::int64_t>("workspace_id"),
+                                                       ViewerOf(call.user())));
+         return json{{"pipelines", ToJson(pipelines)}};
+       }});
   out.push_back({.path = "/v1/api/pipelines/get",
+                 .access = Access::Members({{Resource::kPipeline, "pipeline_id"}}),
                  .family = "pipelines",
                  .summary = "One pipeline",
                  .request = {{"pipeline_id", Type::kInteger}},
@@ -49,18 +54,21 @@ Endpoints PipelineEndpoints(const Services& services) {
                  }});
   out.push_back(
       {.path = "/v1/api/pipelines/find",
+       .access = Access::Members({{Resource::kWorkspace, "workspace_id"}}),
        .family = "pipelines",
        .summary = "The pipelines of a name, newest first",
        .request = {{"name", Type::kText}, {"workspace_id", Type::kInteger, Presence::kOptional}},
        .response = list,
        .handler = [services](const Call& call) -> Result<json> {
-         JOEY_ASSIGN_OR_RETURN(const auto pipelines,
-                               services.pipelines.Find(
-                                   call.Text("name"), call.Optional<std::int64_t>("workspace_id")));
+         JOEY_ASSIGN_OR_RETURN(
+             const auto pipelines,
+             services.pipelines.Find(call.Text("name"), call.Optional<std::int64_t>("workspace_id"),
+                                     ViewerOf(call.user())));
          return json{{"pipelines", ToJson(pipelines)}};
        }});
   out.push_back(
       {.path = "/v1/api/pipelines/get_version",
+       .access = Access::Members({{Resource::kPipelineVersion, "version"}}),
        .family = "pipelines",
        .summary = "One version of a pipeline by UUID",
        .request = {{"version", Type::kUuid}},
@@ -78,6 +86,7 @@ Endpoints PipelineEndpoints(const Services& services) {
                      {"pipeline_version", document}};
        }});
   out.push_back({.path = "/v1/api/plateau/get_topic_name",
+                 .access = Access::Members({{Resource::kPipeline, "pipeline_pk_id"}}),
                  .family = "pipelines",
                  .summary = "The log topic of a pipeline",
                  .request = {{"pipeline_pk_id", Type::kInteger}},

@@ -30,6 +30,7 @@ std::optional<std::string_view> OnlyOf(const Call& call) {
 Endpoints TokenEndpoints(const Services& services) {
   Endpoints out;
   out.push_back({.path = "/v1/api/tokens/create",
+                 .access = Access::Users(),
                  .family = "tokens",
                  .summary = "A new API token of the caller; it is shown in this answer only",
                  .request = {{"name", Type::kText}, {"days", Type::kInteger, Presence::kOptional}},
@@ -43,6 +44,7 @@ Endpoints TokenEndpoints(const Services& services) {
                    return json{{"token", made.secret}, {"record", Document(made.record)}};
                  }});
   out.push_back({.path = "/v1/api/tokens/list",
+                 .access = Access::Users(),
                  .family = "tokens",
                  .summary = "API tokens, newest first: the caller's, all for an administrator",
                  .response = {{"tokens", Type::kDocuments, Presence::kRequired, "api_token"}},
@@ -53,6 +55,7 @@ Endpoints TokenEndpoints(const Services& services) {
                    return json{{"tokens", std::move(list)}};
                  }});
   out.push_back({.path = "/v1/api/tokens/revoke",
+                 .access = Access::Users(),
                  .family = "tokens",
                  .summary = "Ends an API token at once",
                  .request = {{"id", Type::kUuid}},

@@ -35,7 +35,10 @@ const FormPart* FindPart(const std::vector<FormPart>& parts, std::string_view na
   return found == parts.end() ? nullptr : &*found;
 }
 
-Result<control::ModelUpload> ReadMetadata(const FormPart& part, const control::User& user) {
+const Access kAccess = Access::MembersByHandler({{control::Resource::kWorkspace, "workspace_id"}});
+
+Result<control::ModelUpload> ReadMetadata(const FormPart& part, control::AccessControl& access,
+                                          const control::User& user) {
   if (part.content.size() > limits::kUploadMetadataBytesMax) {
     return Status(Code::kPayloadTooLarge, fmt::format("the part 'metadata' is larger than {} bytes",
                                                       limits::kUploadMetadataBytesMax));
@@ -47,6 +50,7 @@ Result<control::ModelUpload> ReadMetadata(const FormPart& part, const control::U
     return document;
   }();
   if (!checked.ok()) return checked.status().WithContext("metadata");
+  JOEY_RETURN_IF_ERROR(kAccess.CheckDocument(access, user, *checked));
   const Call metadata(*checked, user);
   const Call conversion(checked->at("conversion"), user);
   control::ModelUpload upload;
@@ -61,7 +65,7 @@ Result<control::ModelUpload> ReadMetadata(const FormPart& part, const control::U
   return upload;
 }
 
-Result<std::int64_t> Upload(control::Models& models, const http::Request& request,
+Result<std::int64_t> Upload(const Services& services, const http::Request& request,
                             const control::User& user) {
   JOEY_ASSIGN_OR_RETURN(const std::string boundary, BoundaryOf(request.Header("Content-Type")));
   JOEY_ASSIGN_OR_RETURN(const MappedFile body, MappedFile::Open(request.body_file));
@@ -71,15 +75,16 @@ Result<std::int64_t> Upload(control::Models& models, const http::Request& reques
     return InvalidArgument("the part 'metadata' is missing",
                            "send the parts 'metadata' (JSON) and 'file'");
   }
-  JOEY_ASSIGN_OR_RETURN(control::ModelUpload upload, ReadMetadata(*metadata, user));
-  JOEY_RETURN_IF_ERROR(models.CheckUpload(upload));
+  JOEY_ASSIGN_OR_RETURN(control::ModelUpload upload,
+                        ReadMetadata(*metadata, services.access, user));
+  JOEY_RETURN_IF_ERROR(services.models.CheckUpload(upload));
   const FormPart* file = FindPart(parts, "file");
   if (file == nullptr) {
     return InvalidArgument("the part 'file' is missing", "send the model file as the part 'file'");
   }
   upload.file_name = file->file_name.value_or(upload.name);
-  return models.Upload(upload, {request.body_file, static_cast<std::int64_t>(file->offset),
-                                static_cast<std::int64_t>(file->content.size())});
+  return services.models.Upload(upload, {request.body_file, static_cast<std::int64_t>(file->offset),
+                                         static_cast<std::int64_t>(file->content.size())});
 }
 
 }  // namespace
@@ -90,9 +95,9 @@ Endpoints UploadEndpoints(const Services& services, const std::string& spool_dir
        {std::tuple("/v1/api/models/upload", 200, "Uploads a model file; the id of its version"),
         std::tuple("/v1/api/models/upload_and_convert", 202,
                    "Uploads a model file that may need conversion; the id of its version")}) {
-    const auto handler = [models = &services.models, good = status](http::Request& request,
-                                                                    const control::User& user) {
-      const Result<std::int64_t> id = Upload(*models, request, user);
+    const auto handler = [services, good = status](http::Request& request,
+                                                   const control::User& user) {
+      const Result<std::int64_t> id = Upload(services, request, user);
       if (!id.ok()) return http::ErrorResponse(id.status());
       const json version = {{"id", *id}};
       const json model = {{"models", json::array({version})}};
@@ -100,6 +105,7 @@ Endpoints UploadEndpoints(const Services& services, const std::string& spool_dir
       return http::Response::Json(answer.dump(), good);
     };
     out.push_back({.path = path,
+                   .access = kAccess,
                    .family = "models",
                    .summary = summary,
                    .request = {{"metadata", Type::kObject}, {"file", Type::kText}},

@@ -107,6 +107,22 @@ Result<std::optional<Account>> LoadAccount(Connection& connection, std::string_v
   return FindWhere(connection, "WHERE id = ?", {id});
 }
 
+Status Users::CheckLimit(Connection& connection) const {
+  if (!active_max_) return {};
+  // The user of `--auth none` is nobody.
+  JOEY_ASSIGN_OR_RETURN(
+      const auto active,
+      connection.QueryInt("SELECT count(*) FROM user WHERE enabled = 1 AND id <> ?",
+                          {control::kDefaultUserId}));
+  if (active.value_or(0) < *active_max_) return {};
+  return {Code::kPermissionDenied,
+          "You have reached a license limit in your Wallaroo instance. In order to add additional "
+          "resources, you can remove some of your existing resources. If you have any questions "
+          "contact us at community@wallaroo.ai: MAX_USERS_LIMIT_EXCEEDED",
+          "deactivate a user first, or start joey serve with a larger --max-users (it is " +
+              std::to_string(*active_max_) + ")"};
+}
+
 Result<Account> Users::Insert(const NewUser& user, bool first) {
   JOEY_ASSIGN_OR_RETURN(const std::string email, NormalEmail(user.email));
   JOEY_ASSIGN_OR_RETURN(const std::string username, NormalUsername(user.username, email));
@@ -135,6 +151,7 @@ Result<Account> Users::Insert(const NewUser& user, bool first) {
       return AlreadyExists("there is a user " + (username == email ? email : username) + " already",
                            "choose another email and username");
     }
+    JOEY_RETURN_IF_ERROR(CheckLimit(connection));
     JOEY_RETURN_IF_ERROR(
         connection
             .Run("INSERT INTO user(id, email, username, password_hash, administrator, enabled, "
@@ -240,6 +257,9 @@ Status Users::SetEnabled(std::string_view id, bool enabled) {
     if (!enabled) {
       JOEY_RETURN_IF_ERROR(CheckNotLastAdministrator(connection, id));
       JOEY_RETURN_IF_ERROR(EndSessions(connection, id, ""));
+    } else {
+      JOEY_ASSIGN_OR_RETURN(const auto account, LoadAccount(connection, id));
+      if (account && !account->enabled) JOEY_RETURN_IF_ERROR(CheckLimit(connection));
     }
     JOEY_ASSIGN_OR_RETURN(
         const std::int64_t changed,

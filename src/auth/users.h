@@ -30,9 +30,12 @@ struct NewUser {
 
 class Users {
  public:
-  Users(Database& database, Epoch& epoch) : database_(database), epoch_(epoch) {}
+  // `active_max` enabled users at most; nullopt: any number.
+  Users(Database& database, Epoch& epoch, std::optional<std::int64_t> active_max = std::nullopt)
+      : database_(database), epoch_(epoch), active_max_(active_max) {}
 
-  // AlreadyExists when the email or username is taken.
+  // AlreadyExists when the email or username is taken, PermissionDenied (as the public client
+  // expects it) beyond the limit of users.
   Result<Account> Create(const NewUser& user);
   // Like Create(), but only while there is no administrator; FailedPrecondition afterwards.
   Result<Account> CreateFirstAdministrator(const NewUser& user);
@@ -51,15 +54,17 @@ class Users {
   Status SetPassword(std::string_view id, std::string_view password,
                      std::string_view keep_session = "");
   // Disabling ends all sessions of the user, and tokens are not taken while it lasts.
-  // FailedPrecondition for the last enabled administrator.
+  // FailedPrecondition for the last enabled administrator, and as Create() beyond the limit.
   Status SetEnabled(std::string_view id, bool enabled);
   Status SetAdministrator(std::string_view id, bool administrator);
 
  private:
   Result<Account> Insert(const NewUser& user, bool first);
+  Status CheckLimit(Connection& connection) const;
 
   Database& database_;
   Epoch& epoch_;
+  const std::optional<std::int64_t> active_max_;
 };
 
 // The user of that id in a running transaction.

@@ -5,6 +5,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -66,6 +67,14 @@ void AddServeCommand(CLI::App& app) {
                    "Who may use it: builtin (its own users), none (everybody; loopback only)")
       ->check(CLI::IsMember({"builtin", "none"}))
       ->capture_default_str();
+  command
+      ->add_option("--max-users", options.users_max,
+                   "Users that may be active at a time; any number without it")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
+  command
+      ->add_option("--max-pipelines", options.pipelines_max,
+                   "Pipelines that may be deployed at a time; any number without it")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 31));
   command
       ->add_option("--check-column", options.check_column,
                    "How validations are shown: anomaly (2023.4.1 and later) or check_failures")

@@ -52,11 +52,13 @@ Status ServerProcess::OpenStore(const ServeOptions& options) {
   JOEY_ASSIGN_OR_RETURN(model_files_, ModelFiles::Open(data_->models()));
   JOEY_ASSIGN_OR_RETURN(logs_, logs::LogStore::Open(data_->logs()));
   JOEY_ASSIGN_OR_RETURN(log_token_, data_->IngestToken());
+  JOEY_ASSIGN_OR_RETURN(Secrets secrets, Secrets::Open(*database_, data_->secrets_key()));
+  secrets_ = std::make_unique<Secrets>(std::move(secrets));
   return {};
 }
 
 void ServerProcess::MakeIdentity(const ServeOptions& options) {
-  users_ = std::make_unique<auth::Users>(*database_, auth_epoch_);
+  users_ = std::make_unique<auth::Users>(*database_, auth_epoch_, options.users_max);
   api_tokens_ = std::make_unique<auth::ApiTokens>(*database_, auth_epoch_);
   authenticator_ = std::make_unique<auth::Authenticator>(
       options.auth == "none" ? auth::Mode::kNone : auth::Mode::kBuiltin, *api_tokens_, auth_epoch_);
@@ -73,6 +75,7 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   settings.check_column = options.check_column;
   settings.log_address_file = data_->address_file();
   settings.log_token = log_token_;
+  settings.deployed_max = options.pipelines_max;
   settings.on_runtime = [this](std::string_view runtime) { plugins_.Fetch(runtime); };
   spool_recovery_ = std::make_unique<SpoolRecovery>(settings.log_address_file, settings.log_token);
   deployer_ = deploy::MakeLocalDeployer(
@@ -81,7 +84,12 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
        .on_spool_left = [recovery = spool_recovery_.get()](std::string directory) {
          recovery->Add(std::move(directory));
        }});
-  workspaces_ = std::make_unique<control::Workspaces>(*database_);
+  access_ = std::make_unique<control::AccessControl>(*database_);
+  connections_ = std::make_unique<control::Connections>(*database_, *secrets_);
+  tags_ = std::make_unique<control::Tags>(*database_);
+  inference_access_ = std::make_unique<control::InferenceAccess>(*database_);
+  workspaces_ = std::make_unique<control::Workspaces>(
+      *database_, [access = inference_access_.get()] { access->Forget(); });
   models_ = std::make_unique<control::Models>(*database_, *model_files_, settings.on_runtime);
   pipelines_ = std::make_unique<control::Pipelines>(*database_);
   deployments_ = std::make_unique<control::Deployments>(*database_, *model_files_, *deployer_,
@@ -92,11 +100,11 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
 }
 
 Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options) {
-  api_ = std::make_unique<api::Api>(api::Services{*workspaces_, *models_, *pipelines_,
-                                                  *deployments_, *logs_, *users_, *api_tokens_},
-                                    *authenticator_,
-                                    api::ApiOptions{kVersion, data_->uploads(), log_token_});
-  gateway_ = std::make_unique<gateway::Gateway>(*deployer_, *authenticator_);
+  api_ = std::make_unique<api::Api>(
+      api::Services{*access_, *workspaces_, *models_, *pipelines_, *deployments_, *connections_,
+                    *tags_, *logs_, *users_, *api_tokens_},
+      *authenticator_, api::ApiOptions{kVersion, data_->uploads(), log_token_});
+  gateway_ = std::make_unique<gateway::Gateway>(*deployer_, *authenticator_, *inference_access_);
 
   http::ServerOptions http;
   http.listen = listen;

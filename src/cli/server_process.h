@@ -1,7 +1,9 @@
 // Everything `joey serve` owns, started and ended in the right order.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "api/api.h"
@@ -9,9 +11,13 @@
 #include "base/socket_address.h"
 #include "cli/plugins.h"
 #include "cli/spool_recovery.h"
+#include "control/access.h"
+#include "control/connections.h"
 #include "control/deployments.h"
+#include "control/inference_access.h"
 #include "control/models.h"
 #include "control/pipelines.h"
+#include "control/tags.h"
 #include "control/workspaces.h"
 #include "deploy/deployer.h"
 #include "gateway/gateway.h"
@@ -20,6 +26,7 @@
 #include "store/data_directory.h"
 #include "store/database.h"
 #include "store/model_files.h"
+#include "store/secrets.h"
 
 namespace joey::cli {
 
@@ -28,7 +35,9 @@ struct ServeOptions {
   std::string listen = "127.0.0.1:8080";
   std::string ready_file;
   std::string check_column = "anomaly";
-  int io_threads = 0;  // 0: half of the CPUs
+  std::optional<std::int64_t> users_max;      // active at a time
+  std::optional<std::int64_t> pipelines_max;  // deployed at a time
+  int io_threads = 0;                         // 0: half of the CPUs
   std::string auth = "builtin";
 };
 
@@ -66,10 +75,15 @@ class ServerProcess {
   std::unique_ptr<auth::Users> users_;
   std::unique_ptr<auth::ApiTokens> api_tokens_;
   std::unique_ptr<auth::Authenticator> authenticator_;
+  std::unique_ptr<Secrets> secrets_;
+  std::unique_ptr<control::AccessControl> access_;
+  std::unique_ptr<control::InferenceAccess> inference_access_;
   std::unique_ptr<control::Workspaces> workspaces_;
   std::unique_ptr<control::Models> models_;
   std::unique_ptr<control::Pipelines> pipelines_;
   std::unique_ptr<control::Deployments> deployments_;
+  std::unique_ptr<control::Connections> connections_;
+  std::unique_ptr<control::Tags> tags_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<http::Server> server_;
   // Its kept connections live on the server's executors, so it goes first, after Stop().

@@ -15,13 +15,16 @@
 #include <utility>
 
 #include "base/files.h"
+#include "control/connections.h"
 #include "control/deployments.h"
 #include "control/models.h"
 #include "control/pipelines.h"
+#include "control/tags.h"
 #include "control/workspaces.h"
 #include "store/database.h"
 #include "store/model_files.h"
 #include "store/schema.h"
+#include "store/secrets.h"
 
 namespace joey::control {
 
@@ -107,6 +110,9 @@ class ControlTest : public testing::Test {
     deployer_ = std::make_unique<RecordingDeployer>();
     workspaces_ = std::make_unique<Workspaces>(*database_);
     ASSERT_TRUE(workspaces_->EnsureDefaultUser().ok());
+    secrets_ = std::make_unique<Secrets>(*Secrets::Open(*database_, directory_ + "/key"));
+    connections_ = std::make_unique<Connections>(*database_, *secrets_);
+    tags_ = std::make_unique<Tags>(*database_);
     models_ = std::make_unique<Models>(*database_, *files_);
     pipelines_ = std::make_unique<Pipelines>(*database_);
     deployments_ = std::make_unique<Deployments>(
@@ -118,8 +124,26 @@ class ControlTest : public testing::Test {
     pipelines_.reset();
     models_.reset();
     workspaces_.reset();
+    tags_.reset();
+    connections_.reset();
+    secrets_.reset();
     files_.reset();
     database_.reset();
+  }
+
+  static User MakeUser(int number, const std::string& email) {
+    return {"00000000-0000-0000-0000-00000000010" + std::to_string(number), email, "", email,
+            false};
+  }
+
+  void AddUserRow(const User& user) {
+    const Status status = database_->Write([&](Connection& connection) {
+      return connection
+          .Run("INSERT INTO user(id, email, username, created_at) VALUES (?1, ?2, ?2, 1)",
+               {user.id, user.email})
+          .status();
+    });
+    ASSERT_TRUE(status.ok()) << status.ToString();
   }
 
   ModelUpload UploadOf(const std::string& name) {
@@ -160,8 +184,9 @@ class ControlTest : public testing::Test {
   Result<std::int64_t> Deploy(const std::string& name, const CreatedPipelineVersion& version,
                               const nlohmann::json& engine_config = nlohmann::json::object(),
                               std::vector<std::int64_t> configs = {}) {
-    return deployments_->Deploy({name, version.pipeline_id, version.version_id, std::move(configs)},
-                                engine_config);
+    return deployments_->Deploy(
+        {name, version.pipeline_id, version.version_id, std::move(configs), Viewer()},
+        engine_config);
   }
 
   std::string directory_;
@@ -169,7 +194,10 @@ class ControlTest : public testing::Test {
   std::unique_ptr<Database> database_;
   std::unique_ptr<ModelFiles> files_;
   std::unique_ptr<RecordingDeployer> deployer_;
+  std::unique_ptr<Secrets> secrets_;
   std::unique_ptr<Workspaces> workspaces_;
+  std::unique_ptr<Connections> connections_;
+  std::unique_ptr<Tags> tags_;
   std::unique_ptr<Models> models_;
   std::unique_ptr<Pipelines> pipelines_;
   std::unique_ptr<Deployments> deployments_;

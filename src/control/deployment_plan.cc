@@ -25,10 +25,12 @@ struct PlannedModel {
   std::string path;
 };
 
-Result<ModelVersion> FindStepModel(Connection& connection, const ModelReference& model) {
+Result<ModelVersion> FindStepModel(Connection& connection, const ModelReference& model,
+                                   const Viewer& viewer) {
   std::vector<ModelVersion> found;
-  JOEY_RETURN_IF_ERROR(LoadModelVersions(connection, "WHERE v.version = ? AND m.name = ?",
-                                         {model.version, model.name}, found));
+  JOEY_RETURN_IF_ERROR(LoadModelVersions(
+      connection, "WHERE v.version = ?1 AND m.name = ?2 AND " + SeenBy("m.workspace_id", 3),
+      {model.version, model.name, viewer}, found));
   if (!found.empty()) {
     if (found.front().sha == model.sha) return std::move(found.front());
     return InvalidArgument(
@@ -39,10 +41,11 @@ Result<ModelVersion> FindStepModel(Connection& connection, const ModelReference&
   std::vector<std::string> names;
   bool known = false;
   JOEY_RETURN_IF_ERROR(
-      connection.Query("SELECT DISTINCT name FROM model", {}, [&](const SqlRow& row) {
-        names.push_back(row.Text(0));
-        known = known || names.back() == model.name;
-      }));
+      connection.Query("SELECT DISTINCT name FROM model WHERE " + SeenBy("workspace_id", 1),
+                       {viewer}, [&](const SqlRow& row) {
+                         names.push_back(row.Text(0));
+                         known = known || names.back() == model.name;
+                       }));
   if (known) {
     return NotFound(
         fmt::format("the model '{}' has no version {}", model.name, model.version),
@@ -76,9 +79,10 @@ Result<ConfigsByVersion> LoadConfigs(Connection& connection,
 }
 
 Result<PlannedModel> PlanModel(Connection& connection, const ModelFiles& files,
-                               const ModelReference& step, ConfigsByVersion& configs) {
+                               const ModelReference& step, ConfigsByVersion& configs,
+                               const Viewer& viewer) {
   PlannedModel model;
-  JOEY_ASSIGN_OR_RETURN(model.version, FindStepModel(connection, step));
+  JOEY_ASSIGN_OR_RETURN(model.version, FindStepModel(connection, step, viewer));
   if (const auto chosen = configs.find(model.version.id); chosen != configs.end()) {
     model.config = chosen->second;
   } else {
@@ -101,11 +105,12 @@ Result<PlannedModel> PlanModel(Connection& connection, const ModelFiles& files,
 Status CheckConfigsBelong(Connection& connection, const Definition& definition,
                           const std::vector<std::int64_t>& config_ids,
                           const std::vector<std::int64_t>& used, const ConfigsByVersion& configs,
-                          const std::string& pipeline_name) {
+                          const std::string& pipeline_name, const Viewer& viewer) {
   std::vector<std::int64_t> known = used;
   for (const StepDefinition& step : definition.steps) {
     for (const ModelReference& reference : step.models) {
-      JOEY_ASSIGN_OR_RETURN(const ModelVersion version, FindStepModel(connection, reference));
+      JOEY_ASSIGN_OR_RETURN(const ModelVersion version,
+                            FindStepModel(connection, reference, viewer));
       const auto config = configs.find(version.id);
       if (config != configs.end()) known.push_back(config->second.id);
     }
@@ -193,7 +198,7 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
                                       const Pipeline& pipeline, const PipelineVersion& version,
                                       const std::vector<std::int64_t>& config_ids,
                                       const json& engine_config, const std::string& key,
-                                      const EngineSettings& settings) {
+                                      const EngineSettings& settings, const Viewer& viewer) {
   DeploymentPlan plan;
   JOEY_ASSIGN_OR_RETURN(plan.engine, ParseEngineConfig(engine_config));
   json stored;
@@ -220,7 +225,8 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
   std::vector<PlannedModel> models;
   for (const PlanNode& node : steps->nodes) {
     for (const ModelReference& reference : node.models) {
-      JOEY_ASSIGN_OR_RETURN(PlannedModel model, PlanModel(connection, files, reference, configs));
+      JOEY_ASSIGN_OR_RETURN(PlannedModel model,
+                            PlanModel(connection, files, reference, configs, viewer));
       const auto& ids = plan.model_config_ids;
       if (std::find(ids.begin(), ids.end(), model.config.id) == ids.end()) {
         plan.model_config_ids.push_back(model.config.id);
@@ -229,7 +235,7 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
     }
   }
   JOEY_RETURN_IF_ERROR(CheckConfigsBelong(connection, definition, config_ids, plan.model_config_ids,
-                                          configs, pipeline.name));
+                                          configs, pipeline.name, viewer));
   JOEY_RETURN_IF_ERROR(CheckArch(models, plan.engine));
   if (settings.on_runtime) {
     for (const PlannedModel& model : models) settings.on_runtime(model.config.runtime);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/access.h"
 #include "control/deployments.h"
 #include "control/engine_config.h"
 #include "control/records.h"
@@ -23,12 +24,12 @@ struct DeploymentPlan {
 
 // Checks that the version can be deployed with these configurations: its steps, its models and
 // their files, the architecture. A model without a configuration in `config_ids` takes its newest.
-// `key` is "<deploy_id>-<id>".
+// `key` is "<deploy_id>-<id>". Models that `viewer` does not see are not found.
 Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& files,
                                       const Pipeline& pipeline, const PipelineVersion& version,
                                       const std::vector<std::int64_t>& config_ids,
                                       const nlohmann::json& engine_config, const std::string& key,
-                                      const EngineSettings& settings);
+                                      const EngineSettings& settings, const Viewer& viewer);
 
 deploy::DeploymentSpec SpecOf(const Deployment& deployment, const DeploymentPlan& plan);
 

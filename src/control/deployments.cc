@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "base/clock.h"
@@ -79,12 +77,19 @@ Status CheckGrpcPort(Connection& connection, int port, std::int64_t pipeline_id)
       "choose another port");
 }
 
-// The number at the end of "<deploy_id>-<id>"; 0, which no deployment has, without one.
-std::int64_t IdOf(std::string_view key) {
-  const std::string_view digits = key.substr(key.rfind('-') + 1);
-  std::int64_t id = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
-  return error == std::errc() && end == digits.data() + digits.size() ? id : 0;
+// For a pipeline that is not deployed yet.
+Status CheckLimit(Connection& connection, std::optional<std::int64_t> deployed_max) {
+  if (!deployed_max) return {};
+  JOEY_ASSIGN_OR_RETURN(const auto deployed,
+                        connection.QueryInt("SELECT count(*) FROM deployment WHERE deployed = 1"));
+  if (deployed.value_or(0) < *deployed_max) return {};
+  return ResourceExhausted(
+      "You have reached a license limit in your Wallaroo instance. In order to add additional "
+      "resources, you can remove some of your existing resources. If you have any questions "
+      "contact us at community@wallaroo.ai: MAX_PIPELINES_LIMIT_EXCEEDED",
+      fmt::format("undeploy a pipeline first, or start joey serve with a larger --max-pipelines "
+                  "(it is {})",
+                  *deployed_max));
 }
 
 Result<std::vector<Pipeline>> LoadDeployed(Database& database) {
@@ -114,12 +119,14 @@ Result<std::int64_t> Deployments::Deploy(const DeployRequest& request, const jso
     JOEY_ASSIGN_OR_RETURN(const PipelineVersion* version,
                           FindVersion(before, request.pipeline_version_id));
     was_deployed = before.deployment && before.deployment->deployed;
+    if (!was_deployed) JOEY_RETURN_IF_ERROR(CheckLimit(connection, settings_.deployed_max));
     JOEY_RETURN_IF_ERROR(CheckGrpcPort(connection, engine.grpc_port, request.pipeline_id));
     JOEY_ASSIGN_OR_RETURN(id, UpsertDeployment(connection, request, engine_config.dump()));
     const std::string key = request.deploy_id + "-" + std::to_string(id);
-    JOEY_ASSIGN_OR_RETURN(const DeploymentPlan plan,
-                          PlanDeployment(connection, files_, before, *version,
-                                         request.model_config_ids, engine_config, key, settings_));
+    JOEY_ASSIGN_OR_RETURN(
+        const DeploymentPlan plan,
+        PlanDeployment(connection, files_, before, *version, request.model_config_ids,
+                       engine_config, key, settings_, request.viewer));
     JOEY_RETURN_IF_ERROR(ReplaceConfigs(connection, version->id, plan.model_config_ids));
     JOEY_RETURN_IF_ERROR(
         connection.Run("UPDATE pipeline SET updated_at = ? WHERE id = ?", {NowMicros(), before.id})
@@ -159,25 +166,21 @@ Status Deployments::Undeploy(std::int64_t deployment_id) {
 }
 
 Result<json> Deployments::StatusDocument(std::string_view key) {
-  std::vector<std::string> keys;
   std::optional<Deployment> deployment;
   JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) -> Status {
-    JOEY_RETURN_IF_ERROR(
-        connection.Query("SELECT d.id, d.deploy_id, p.name FROM deployment d JOIN pipeline p "
-                         "ON p.id = d.pipeline_id WHERE d.id = ?",
-                         {IdOf(key)}, [&](const SqlRow& row) {
-                           Deployment found;
-                           found.id = row.Int(0);
-                           found.deploy_id = row.Text(1);
-                           found.pipeline_name = row.Text(2);
-                           if (found.Key() == key) deployment = std::move(found);
-                         }));
-    if (deployment) return {};
-    return connection.Query("SELECT deploy_id || '-' || id FROM deployment WHERE deployed = 1", {},
-                            [&](const SqlRow& row) { keys.push_back(row.Text(0)); });
+    return connection.Query(
+        "SELECT d.id, d.deploy_id, p.name FROM deployment d JOIN pipeline p "
+        "ON p.id = d.pipeline_id WHERE d.id = ?",
+        {TrailingNumber(key)}, [&](const SqlRow& row) {
+          Deployment found;
+          found.id = row.Int(0);
+          found.deploy_id = row.Text(1);
+          found.pipeline_name = row.Text(2);
+          if (found.Key() == key) deployment = std::move(found);
+        });
   }));
   if (!deployment) {
-    return NoSuchName("deployment", key, keys, "deploy the pipeline first: pipeline.deploy()");
+    return NoSuchName("deployment", key, {}, "deploy the pipeline first: pipeline.deploy()");
   }
   if (const auto status = deployer_.GetStatus(deployment->id)) {
     return StatusDocumentOf(*status, deployment->Key());
@@ -205,7 +208,7 @@ Status Deployments::Resume() {
           const DeploymentPlan plan,
           PlanDeployment(connection, files_, pipeline, *version, deployment.model_config_ids,
                          json::parse(deployment.engine_config, nullptr, false), deployment.Key(),
-                         settings_));
+                         settings_, Viewer()));
       return deployer_.Apply(SpecOf(deployment, plan));
     });
     if (status.ok()) {

@@ -9,10 +9,12 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "control/access.h"
 #include "control/records.h"
 #include "deploy/deployer.h"
 #include "store/database.h"
@@ -25,6 +27,7 @@ struct DeployRequest {
   std::int64_t pipeline_id = 0;
   std::int64_t pipeline_version_id = 0;
   std::vector<std::int64_t> model_config_ids;
+  Viewer viewer;  // who deploys: models that this user does not see are not found
 };
 
 // The same for all deployments of a server: parts of the document engines get (docs/rest-api.md).
@@ -32,6 +35,7 @@ struct EngineSettings {
   std::string check_column;      // "anomaly" or "check_failures"
   std::string log_address_file;  // where engines find joey serve's HOST:PORT
   std::string log_token;
+  std::optional<std::int64_t> deployed_max;  // pipelines deployed at a time; nullopt: any number
   // Told which runtimes a deployment needs, just before its engines start; returns at once.
   std::function<void(std::string_view runtime)> on_runtime;
 };

@@ -13,12 +13,13 @@ namespace joey::control {
 Status LoadModelVersions(Connection& connection, std::string_view where,
                          std::initializer_list<SqlValue> values, std::vector<ModelVersion>& out) {
   Status broken;
+  const std::size_t first = out.size();
+  const std::string chosen = "FROM model_version v JOIN model m ON m.id = v.model_id ";
   const std::string sql =
       "SELECT v.id, v.model_id, m.workspace_id, m.name, m.owner_id, v.version, v.sha, "
       "v.size_bytes, v.file_name, v.framework, v.arch, v.visibility, v.status, v.status_text, "
-      "v.signature_json, v.created_at, v.updated_at "
-      "FROM model_version v JOIN model m ON m.id = v.model_id " +
-      std::string(where);
+      "v.signature_json, v.created_at, v.updated_at " +
+      chosen + std::string(where);
   JOEY_RETURN_IF_ERROR(connection.Query(sql, values, [&](const SqlRow& row) {
     ModelVersion version;
     version.id = row.Int(0);
@@ -44,7 +45,16 @@ Status LoadModelVersions(Connection& connection, std::string_view where,
     version.updated_at = row.Int(16);
     out.push_back(std::move(version));
   }));
-  return broken;
+  JOEY_RETURN_IF_ERROR(broken);
+  return connection.Query(
+      "SELECT x.model_version_id, t.id, t.tag FROM model_version_tag x JOIN tag t "
+      "ON t.id = x.tag_id WHERE x.model_version_id IN (SELECT v.id " +
+          chosen + std::string(where) + ") ORDER BY t.id",
+      values, [&](const SqlRow& row) {
+        for (std::size_t i = first; i < out.size(); ++i) {
+          if (out[i].id == row.Int(0)) out[i].tags.push_back({row.Int(1), row.Text(2)});
+        }
+      });
 }
 
 Result<ModelVersion> LoadModelVersion(Connection& connection, std::int64_t version_id) {

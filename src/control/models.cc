@@ -200,14 +200,15 @@ Result<std::vector<ModelVersion>> Models::Versions(std::int64_t model_id) {
   return out;
 }
 
-Result<std::vector<ModelVersion>> Models::NewestVersions(std::int64_t workspace_id) {
+Result<std::vector<ModelVersion>> Models::NewestVersions(std::optional<std::int64_t> workspace_id,
+                                                         const Viewer& viewer) {
   std::vector<ModelVersion> out;
   JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) {
     return LoadModelVersions(
         connection,
-        "WHERE m.workspace_id = ? AND v.id = (SELECT max(id) FROM model_version "
-        "WHERE model_id = m.id) ORDER BY m.id",
-        {workspace_id}, out);
+        "WHERE (?1 IS NULL OR m.workspace_id = ?1) AND " + SeenBy("m.workspace_id", 2) +
+            " AND v.id = (SELECT max(id) FROM model_version WHERE model_id = m.id) ORDER BY m.id",
+        {workspace_id, viewer}, out);
   }));
   return out;
 }
@@ -221,15 +222,17 @@ Result<ModelVersion> Models::GetVersion(std::int64_t version_id) {
   return out;
 }
 
-Result<ModelVersion> Models::FindVersion(std::string_view name, std::string_view version) {
+Result<ModelVersion> Models::FindVersion(std::string_view name, std::string_view version,
+                                         const Viewer& viewer) {
   std::vector<ModelVersion> found;
   std::vector<std::string> names;
   JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) -> Status {
-    JOEY_RETURN_IF_ERROR(LoadModelVersions(connection, "WHERE v.version = ? AND m.name = ?",
-                                           {version, name}, found));
+    JOEY_RETURN_IF_ERROR(LoadModelVersions(
+        connection, "WHERE v.version = ?1 AND m.name = ?2 AND " + SeenBy("m.workspace_id", 3),
+        {version, name, viewer}, found));
     if (!found.empty()) return {};
-    return connection.Query("SELECT DISTINCT name FROM model", {},
-                            [&](const SqlRow& row) { names.push_back(row.Text(0)); });
+    return connection.Query("SELECT DISTINCT name FROM model WHERE " + SeenBy("workspace_id", 1),
+                            {viewer}, [&](const SqlRow& row) { names.push_back(row.Text(0)); });
   }));
   if (!found.empty()) return std::move(found.front());
   if (std::find(names.begin(), names.end(), name) != names.end()) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/access.h"
 #include "control/records.h"
 #include "store/database.h"
 #include "store/model_files.h"
@@ -60,10 +61,12 @@ class Models {
   Result<std::vector<ModelRecord>> List(std::int64_t workspace_id);  // newest first
   Result<ModelRecord> Get(std::int64_t model_id);
   Result<std::vector<ModelVersion>> Versions(std::int64_t model_id);  // newest first
-  // The newest version of each model of a workspace.
-  Result<std::vector<ModelVersion>> NewestVersions(std::int64_t workspace_id);
+  // The newest version of each model, of one workspace or of all that the viewer sees.
+  Result<std::vector<ModelVersion>> NewestVersions(std::optional<std::int64_t> workspace_id,
+                                                   const Viewer& viewer);
   Result<ModelVersion> GetVersion(std::int64_t version_id);
-  Result<ModelVersion> FindVersion(std::string_view name, std::string_view version);
+  Result<ModelVersion> FindVersion(std::string_view name, std::string_view version,
+                                   const Viewer& viewer);
 
   Result<std::optional<ModelConfig>> NewestConfig(std::int64_t version_id);
   Result<ModelConfig> GetConfig(std::int64_t config_id);

@@ -150,11 +150,11 @@ TEST_F(ModelsTest, ConfigurationsAreChecked) {
 TEST_F(ModelsTest, UnknownNamesGetCandidates) {
   const std::int64_t id = *Upload("ccfraud", SmallOnnx());
   const ModelVersion version = *models_->GetVersion(id);
-  EXPECT_EQ(models_->FindVersion("ccfraud", version.version)->id, id);
-  const auto wrong = models_->FindVersion("ccfruad", version.version);
+  EXPECT_EQ(models_->FindVersion("ccfraud", version.version, Viewer())->id, id);
+  const auto wrong = models_->FindVersion("ccfruad", version.version, Viewer());
   EXPECT_EQ(wrong.status().code(), Code::kNotFound);
   EXPECT_EQ(wrong.status().hint(), "did you mean 'ccfraud'?");
-  EXPECT_EQ(models_->FindVersion("ccfraud", "x").status().code(), Code::kNotFound);
+  EXPECT_EQ(models_->FindVersion("ccfraud", "x", Viewer()).status().code(), Code::kNotFound);
   EXPECT_EQ(models_->Get(99).status().code(), Code::kNotFound);
   EXPECT_EQ(models_->GetVersion(99).status().code(), Code::kNotFound);
   EXPECT_EQ(models_->GetConfig(99).status().code(), Code::kNotFound);

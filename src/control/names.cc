@@ -1,6 +1,7 @@
 #include "control/names.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <utility>
@@ -67,6 +68,35 @@ Status CheckWorkspaceName(std::string_view name) {
       fmt::format("{} is no workspace name: names have 1 to {} ASCII letters, digits and dashes",
                   Quoted(name), limits::kNameBytesMax),
       repaired.empty() ? "use a name like 'my-workspace'" : "use for example '" + repaired + "'");
+}
+
+Status CheckConnectionName(std::string_view name) {
+  const bool good =
+      !name.empty() && name.size() <= limits::kNameBytesMax &&
+      std::all_of(name.begin(), name.end(), [](char c) {
+        return IsLower(c) || IsUpper(c) || IsDigit(c) || c == '-' || c == '_' || c == '.';
+      });
+  if (good) return {};
+  const std::string repaired = Repaired(name);
+  return InvalidArgument(
+      fmt::format("{} is no connection name: names have 1 to {} ASCII letters, digits, dashes, "
+                  "underscores and dots",
+                  Quoted(name), limits::kNameBytesMax),
+      repaired.empty() ? "use a name like 'houseprice_arrow_table'"
+                       : "use for example '" + repaired + "'");
+}
+
+Status CheckText(std::string_view key, std::string_view text, std::size_t bytes_max) {
+  const bool good = !text.empty() && text.size() <= bytes_max &&
+                    text.find_first_not_of(' ') != text.npos &&
+                    simdjson::validate_utf8(text.data(), text.size()) &&
+                    std::none_of(text.begin(), text.end(),
+                                 [](char c) { return (c >= 0 && c < ' ') || c == 127; });
+  if (good) return {};
+  return InvalidArgument(
+      fmt::format("'{}' is a text of 1 to {} bytes without control characters, not {}", key,
+                  bytes_max, Quoted(text)),
+      "choose a shorter or plainer text");
 }
 
 Status NoSuchName(std::string_view what, std::string_view name,

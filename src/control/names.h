@@ -1,6 +1,8 @@
 // The rules that names follow, and what an answer about an unknown name looks like.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,13 @@ Status CheckName(std::string_view what, std::string_view name);
 
 // 1 to 63 ASCII letters, digits and dashes (guide L1172).
 Status CheckWorkspaceName(std::string_view name);
+
+// 1 to 63 ASCII letters, digits, dashes, underscores and dots.
+Status CheckConnectionName(std::string_view name);
+
+// 1 to `bytes_max` bytes of UTF-8 without control characters, not only spaces. `key` is for the
+// message.
+Status CheckText(std::string_view key, std::string_view text, std::size_t bytes_max);
 
 // NotFound "there is no <what> '<name>'" with the nearest of `candidates`, or `hint` without one.
 Status NoSuchName(std::string_view what, std::string_view name,

@@ -69,6 +69,13 @@ Status LoadPipelines(Connection& connection, std::string_view where,
         out.push_back(std::move(pipeline));
       }));
   JOEY_RETURN_IF_ERROR(LoadVersions(connection, chosen, values, places, out));
+  JOEY_RETURN_IF_ERROR(connection.Query(
+      "SELECT x.pipeline_id, t.id, t.tag FROM pipeline_tag x JOIN tag t ON t.id = x.tag_id "
+      "JOIN pipeline p ON p.id = x.pipeline_id " +
+          chosen + " ORDER BY t.id",
+      values, [&](const SqlRow& row) {
+        out[places.pipelines.at(row.Int(0))].tags.push_back({row.Int(1), row.Text(2)});
+      }));
   return connection.Query(
       "SELECT d.id, d.pipeline_id, d.deploy_id, d.deployed, d.pipeline_version_id, "
       "d.engine_config_json, d.generation FROM deployment d JOIN pipeline p "

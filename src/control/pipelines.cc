@@ -62,12 +62,14 @@ Result<CreatedPipelineVersion> Pipelines::Create(std::int64_t workspace_id, std:
   return out;
 }
 
-Result<std::vector<Pipeline>> Pipelines::List(std::optional<std::int64_t> workspace_id) {
+Result<std::vector<Pipeline>> Pipelines::List(std::optional<std::int64_t> workspace_id,
+                                              const Viewer& viewer) {
   std::vector<Pipeline> out;
   JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) -> Status {
     if (workspace_id) JOEY_RETURN_IF_ERROR(RequireWorkspace(connection, *workspace_id));
-    return LoadPipelines(connection, "WHERE (?1 IS NULL OR p.workspace_id = ?1)", {workspace_id},
-                         out);
+    return LoadPipelines(
+        connection, "WHERE (?1 IS NULL OR p.workspace_id = ?1) AND " + SeenBy("p.workspace_id", 2),
+        {workspace_id, viewer}, out);
   }));
   return out;
 }
@@ -82,17 +84,21 @@ Result<Pipeline> Pipelines::Get(std::int64_t pipeline_id) {
 }
 
 Result<std::vector<Pipeline>> Pipelines::Find(std::string_view name,
-                                              std::optional<std::int64_t> workspace_id) {
+                                              std::optional<std::int64_t> workspace_id,
+                                              const Viewer& viewer) {
   std::vector<Pipeline> out;
   std::vector<std::string> names;
   JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) -> Status {
     JOEY_RETURN_IF_ERROR(LoadPipelines(connection,
-                                       "WHERE p.name = ?1 AND (?2 IS NULL OR p.workspace_id = ?2)",
-                                       {name, workspace_id}, out));
+                                       "WHERE p.name = ?1 AND (?2 IS NULL OR p.workspace_id = ?2) "
+                                       "AND " +
+                                           SeenBy("p.workspace_id", 3),
+                                       {name, workspace_id, viewer}, out));
     if (!out.empty()) return {};
     return connection.Query(
-        "SELECT DISTINCT name FROM pipeline WHERE ?1 IS NULL OR workspace_id = ?1", {workspace_id},
-        [&](const SqlRow& row) { names.push_back(row.Text(0)); });
+        "SELECT DISTINCT name FROM pipeline WHERE (?1 IS NULL OR workspace_id = ?1) AND " +
+            SeenBy("workspace_id", 2),
+        {workspace_id, viewer}, [&](const SqlRow& row) { names.push_back(row.Text(0)); });
   }));
   if (!out.empty()) return out;
   return NoSuchName("pipeline", name, names,

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/access.h"
 #include "control/records.h"
 #include "store/database.h"
 
@@ -28,12 +29,14 @@ class Pipelines {
                                         const nlohmann::json& definition,
                                         std::string_view owner_id);
 
-  // Newest first, of one workspace or of all.
-  Result<std::vector<Pipeline>> List(std::optional<std::int64_t> workspace_id);
+  // Newest first, of one workspace or of all that the viewer sees.
+  Result<std::vector<Pipeline>> List(std::optional<std::int64_t> workspace_id,
+                                     const Viewer& viewer);
   Result<Pipeline> Get(std::int64_t pipeline_id);
   // NotFound with the nearest names when there is none.
   Result<std::vector<Pipeline>> Find(std::string_view name,
-                                     std::optional<std::int64_t> workspace_id);
+                                     std::optional<std::int64_t> workspace_id,
+                                     const Viewer& viewer);
   Result<PipelineVersion> GetVersion(std::string_view version);
 
  private:

@@ -41,13 +41,13 @@ TEST_F(PipelinesTest, ListAndFindNewestFirst) {
   CreatePipeline("one", {});
   CreatePipeline("two", {});
   ASSERT_TRUE(pipelines_->Create(other, "one", json::object(), kDefaultUserId).ok());
-  EXPECT_EQ(pipelines_->List(std::nullopt)->size(), 3u);
-  EXPECT_EQ(pipelines_->List(workspace_)->front().name, "two");
-  EXPECT_EQ(pipelines_->Find("one", std::nullopt)->size(), 2u);
-  EXPECT_EQ(pipelines_->Find("one", std::nullopt)->front().workspace_id, other);
-  EXPECT_EQ(pipelines_->Find("one", workspace_)->size(), 1u);
-  EXPECT_EQ(pipelines_->Find("oen", std::nullopt).status().hint(), "did you mean 'one'?");
-  EXPECT_EQ(pipelines_->List(99).status().code(), Code::kNotFound);
+  EXPECT_EQ(pipelines_->List(std::nullopt, Viewer())->size(), 3u);
+  EXPECT_EQ(pipelines_->List(workspace_, Viewer())->front().name, "two");
+  EXPECT_EQ(pipelines_->Find("one", std::nullopt, Viewer())->size(), 2u);
+  EXPECT_EQ(pipelines_->Find("one", std::nullopt, Viewer())->front().workspace_id, other);
+  EXPECT_EQ(pipelines_->Find("one", workspace_, Viewer())->size(), 1u);
+  EXPECT_EQ(pipelines_->Find("oen", std::nullopt, Viewer()).status().hint(), "did you mean 'one'?");
+  EXPECT_EQ(pipelines_->List(99, Viewer()).status().code(), Code::kNotFound);
   EXPECT_EQ(pipelines_->Get(99).status().code(), Code::kNotFound);
   EXPECT_EQ(pipelines_->GetVersion("nope").status().code(), Code::kNotFound);
   EXPECT_EQ(

@@ -34,6 +34,21 @@ struct Workspace {
   std::vector<User> users;
 };
 
+struct DataConnection {
+  std::string id;  // UUID
+  std::string name;
+  std::string type;
+  std::string details;  // JSON; only where it was asked for
+  std::string created_by;
+  std::int64_t created_at = 0;
+  std::vector<std::string> workspace_names;  // of those that the reader sees
+};
+
+struct Tag {
+  std::int64_t id = 0;
+  std::string text;
+};
+
 struct ModelRecord {  // the name
   std::int64_t id = 0;
   std::int64_t workspace_id = 0;
@@ -62,6 +77,7 @@ struct ModelVersion {
   ModelSignature signature;
   std::int64_t created_at = 0;
   std::int64_t updated_at = 0;
+  std::vector<Tag> tags;
 };
 
 struct ModelConfig {
@@ -111,7 +127,15 @@ struct Pipeline {
   std::int64_t created_at = 0;
   std::int64_t updated_at = 0;
   std::vector<PipelineVersion> versions;  // newest first
-  std::optional<Deployment> deployment;   // of the last deploy, running or not
+  std::vector<Tag> tags;
+  std::optional<Deployment> deployment;  // of the last deploy, running or not
+};
+
+// A tag and what it is on, as far as its reader sees that.
+struct TagUse {
+  Tag tag;
+  std::vector<ModelVersion> model_versions;
+  std::vector<Pipeline> pipelines;
 };
 
 // The log topic of a pipeline's inferences.

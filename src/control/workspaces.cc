@@ -10,14 +10,15 @@
 namespace joey::control {
 namespace {
 
-// All workspaces, or the one with `only`.
-Status Load(Connection& connection, std::optional<std::int64_t> only,
+// The workspaces of a viewer, or the one with `only`.
+Status Load(Connection& connection, std::optional<std::int64_t> only, const Viewer& viewer,
             std::vector<Workspace>& workspaces) {
   std::unordered_map<std::int64_t, std::size_t> place;
   JOEY_RETURN_IF_ERROR(
       connection.Query("SELECT id, name, created_at, created_by, archived FROM workspace "
-                       "WHERE ?1 IS NULL OR id = ?1 ORDER BY id",
-                       {only}, [&](const SqlRow& row) {
+                       "WHERE (?1 IS NULL OR id = ?1) AND " +
+                           SeenBy("id", 2) + " ORDER BY id",
+                       {only, viewer}, [&](const SqlRow& row) {
                          Workspace workspace;
                          workspace.id = row.Int(0);
                          workspace.name = row.Text(1);
@@ -29,18 +30,39 @@ Status Load(Connection& connection, std::optional<std::int64_t> only,
                        }));
   const auto of = [&](const SqlRow& row) -> Workspace& { return workspaces[place.at(row.Int(0))]; };
   JOEY_RETURN_IF_ERROR(connection.Query(
-      "SELECT workspace_id, id FROM model WHERE ?1 IS NULL OR workspace_id = ?1 ORDER BY id",
-      {only}, [&](const SqlRow& row) { of(row).model_ids.push_back(row.Int(1)); }));
+      "SELECT workspace_id, id FROM model WHERE (?1 IS NULL OR workspace_id = ?1) AND " +
+          SeenBy("workspace_id", 2) + " ORDER BY id",
+      {only, viewer}, [&](const SqlRow& row) { of(row).model_ids.push_back(row.Int(1)); }));
   JOEY_RETURN_IF_ERROR(connection.Query(
-      "SELECT workspace_id, id FROM pipeline WHERE ?1 IS NULL OR workspace_id = ?1 ORDER BY id",
-      {only}, [&](const SqlRow& row) { of(row).pipeline_ids.push_back(row.Int(1)); }));
+      "SELECT workspace_id, id FROM pipeline WHERE (?1 IS NULL OR workspace_id = ?1) AND " +
+          SeenBy("workspace_id", 2) + " ORDER BY id",
+      {only, viewer}, [&](const SqlRow& row) { of(row).pipeline_ids.push_back(row.Int(1)); }));
   return connection.Query(
       "SELECT w.workspace_id, u.id, u.email, w.user_type FROM workspace_user w "
-      "JOIN user u ON u.id = w.user_id WHERE ?1 IS NULL OR w.workspace_id = ?1 "
-      "ORDER BY w.user_type DESC, u.email",
-      {only}, [&](const SqlRow& row) {
-        of(row).users.push_back({row.Text(1), row.Text(2), row.Text(3)});
+      "JOIN user u ON u.id = w.user_id WHERE (?1 IS NULL OR w.workspace_id = ?1) AND " +
+          SeenBy("w.workspace_id", 2) + " ORDER BY w.user_type DESC, u.email",
+      {only, viewer}, [&](const SqlRow& row) {
+        of(row).users.push_back({row.Text(1), row.Text(2), row.Text(3), "", false});
       });
+}
+
+// The id of the user with that email.
+Result<std::string> UserOf(Connection& connection, std::string_view email) {
+  std::string id;
+  JOEY_RETURN_IF_ERROR(connection.Query("SELECT id FROM user WHERE lower(email) = lower(?)",
+                                        {email}, [&](const SqlRow& row) { id = row.Text(0); }));
+  if (!id.empty()) return id;
+  return NotFound("there is no user with the email " + Quoted(email),
+                  "list the users with wl.list_users(), or invite one with wl.invite_user(email)");
+}
+
+Result<std::string> TypeIn(Connection& connection, std::int64_t workspace_id,
+                           std::string_view user_id) {
+  std::string type;
+  JOEY_RETURN_IF_ERROR(connection.Query(
+      "SELECT user_type FROM workspace_user WHERE workspace_id = ? AND user_id = ?",
+      {workspace_id, user_id}, [&](const SqlRow& row) { type = row.Text(0); }));
+  return type;
 }
 
 Result<std::int64_t> Insert(Connection& connection, std::string_view name,
@@ -74,10 +96,10 @@ Status Workspaces::EnsureDefaultUser() {
   });
 }
 
-Result<std::vector<Workspace>> Workspaces::List() {
+Result<std::vector<Workspace>> Workspaces::List(const Viewer& viewer) {
   std::vector<Workspace> out;
-  JOEY_RETURN_IF_ERROR(
-      database_.Read([&](Connection& connection) { return Load(connection, std::nullopt, out); }));
+  JOEY_RETURN_IF_ERROR(database_.Read(
+      [&](Connection& connection) { return Load(connection, std::nullopt, viewer, out); }));
   return out;
 }
 
@@ -85,7 +107,7 @@ Result<Workspace> Workspaces::Get(std::int64_t id) {
   std::vector<Workspace> out;
   JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) -> Status {
     JOEY_RETURN_IF_ERROR(RequireWorkspace(connection, id));
-    return Load(connection, id, out);
+    return Load(connection, id, Viewer(), out);
   }));
   return std::move(out.front());
 }
@@ -120,6 +142,56 @@ Result<Workspace> Workspaces::Default(std::string_view user_id, std::string_view
     }));
   }
   return Get(*id);
+}
+
+Status Workspaces::ChangeUsers(const std::function<Status(Connection&)>& change) {
+  JOEY_RETURN_IF_ERROR(database_.Write(change));
+  if (on_users_changed_) on_users_changed_();
+  return {};
+}
+
+Status Workspaces::AddUser(std::int64_t id, std::string_view email, bool owner) {
+  return ChangeUsers([&](Connection& connection) -> Status {
+    JOEY_RETURN_IF_ERROR(RequireWorkspace(connection, id));
+    JOEY_ASSIGN_OR_RETURN(const std::string user, UserOf(connection, email));
+    JOEY_ASSIGN_OR_RETURN(const std::string type, TypeIn(connection, id, user));
+    if (type == "OWNER") return {};
+    return connection
+        .Run(
+            "INSERT INTO workspace_user(workspace_id, user_id, user_type) VALUES (?1, ?2, ?3) "
+            "ON CONFLICT(workspace_id, user_id) DO UPDATE SET user_type = ?3",
+            {id, user, owner ? "OWNER" : "COLLABORATOR"})
+        .status();
+  });
+}
+
+Status Workspaces::RemoveUser(std::int64_t id, std::string_view email) {
+  return ChangeUsers([&](Connection& connection) -> Status {
+    JOEY_RETURN_IF_ERROR(RequireWorkspace(connection, id));
+    JOEY_ASSIGN_OR_RETURN(const std::string user, UserOf(connection, email));
+    JOEY_ASSIGN_OR_RETURN(const std::string type, TypeIn(connection, id, user));
+    if (type.empty()) {
+      return NotFound("the user " + Quoted(email) + " is not in this workspace",
+                      "its users are in workspace.users()");
+    }
+    JOEY_ASSIGN_OR_RETURN(const auto owners,
+                          connection.QueryInt("SELECT count(*) FROM workspace_user "
+                                              "WHERE workspace_id = ? AND user_type = 'OWNER'",
+                                              {id}));
+    if (type == "OWNER" && owners.value_or(0) == 1) {
+      return FailedPrecondition(Quoted(email) + " is the last owner of this workspace",
+                                "make another user its owner first: workspace.add_owner(email)");
+    }
+    // Whose default it was gets a new one when it is next asked for.
+    JOEY_RETURN_IF_ERROR(connection
+                             .Run("DELETE FROM user_default_workspace WHERE workspace_id = ? AND "
+                                  "user_id = ?",
+                                  {id, user})
+                             .status());
+    return connection
+        .Run("DELETE FROM workspace_user WHERE workspace_id = ? AND user_id = ?", {id, user})
+        .status();
+  });
 }
 
 }  // namespace joey::control

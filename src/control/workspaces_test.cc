@@ -20,7 +20,7 @@ TEST_F(WorkspacesTest, DefaultIsMadeOnceEvenWhenAskedForTogether) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
-  EXPECT_EQ(workspaces_->List()->size(), 1u);
+  EXPECT_EQ(workspaces_->List(Viewer())->size(), 1u);
   EXPECT_EQ(workspaces_->Get(workspace_)->name, "default@ex.co - Default Workspace");
 }
 
@@ -40,6 +40,46 @@ TEST_F(WorkspacesTest, NamesAreNotUniqueAndContentsAreListed) {
   EXPECT_EQ(workspaces_->Get(99).status().code(), Code::kNotFound);
   EXPECT_EQ(workspaces_->Create("my.workspace", kDefaultUserId).status().code(),
             Code::kInvalidArgument);
+}
+
+TEST_F(WorkspacesTest, UsersAreAddedPromotedAndRemoved) {
+  const User ann = MakeUser(1, "ann@ex.co");
+  const User col = MakeUser(2, "col@ex.co");
+  AddUserRow(ann);
+  AddUserRow(col);
+  const std::int64_t id = *workspaces_->Create("w", ann.id);
+  const auto users = [&] {
+    std::string out;
+    for (const User& user : workspaces_->Get(id)->users) out += user.email + user.user_type + " ";
+    return out;
+  };
+  EXPECT_EQ(workspaces_->AddUser(id, "nobody@ex.co", false).code(), Code::kNotFound);
+  EXPECT_EQ(workspaces_->RemoveUser(id, col.email).code(), Code::kNotFound);
+  ASSERT_TRUE(workspaces_->AddUser(id, "COL@ex.co", false).ok());
+  ASSERT_TRUE(workspaces_->AddUser(id, col.email, false).ok());
+  EXPECT_EQ(users(), "ann@ex.coOWNER col@ex.coCOLLABORATOR ");
+  EXPECT_EQ(workspaces_->RemoveUser(id, ann.email).code(), Code::kFailedPrecondition);
+  ASSERT_TRUE(workspaces_->AddUser(id, col.email, true).ok());
+  ASSERT_TRUE(workspaces_->AddUser(id, col.email, false).ok());  // stays owner
+  EXPECT_EQ(users(), "ann@ex.coOWNER col@ex.coOWNER ");
+  ASSERT_TRUE(workspaces_->RemoveUser(id, ann.email).ok());
+  EXPECT_EQ(users(), "col@ex.coOWNER ");
+  EXPECT_TRUE(workspaces_->List(ann.id)->empty());
+  EXPECT_EQ(workspaces_->AddUser(99, col.email, false).code(), Code::kNotFound);
+}
+
+TEST_F(WorkspacesTest, WhoIsRemovedFromTheDefaultWorkspaceGetsANewOne) {
+  const User ann = MakeUser(1, "ann@ex.co");
+  const User col = MakeUser(2, "col@ex.co");
+  AddUserRow(ann);
+  AddUserRow(col);
+  const std::int64_t first = workspaces_->Default(ann.id, ann.email)->id;
+  ASSERT_TRUE(workspaces_->AddUser(first, col.email, true).ok());
+  ASSERT_TRUE(workspaces_->RemoveUser(first, ann.email).ok());
+  const Workspace second = *workspaces_->Default(ann.id, ann.email);
+  EXPECT_NE(second.id, first);
+  ASSERT_EQ(second.users.size(), 1u);
+  EXPECT_EQ(second.users[0].email, ann.email);
 }
 
 }  // namespace

@@ -266,8 +266,9 @@ class Forwarding {
 
 }  // namespace
 
-Gateway::Gateway(const deploy::Deployer& deployer, auth::Authenticator& authenticator)
-    : deployer_(deployer), authenticator_(authenticator) {}
+Gateway::Gateway(const deploy::Deployer& deployer, auth::Authenticator& authenticator,
+                 control::InferenceAccess& access)
+    : deployer_(deployer), authenticator_(authenticator), access_(access) {}
 Gateway::~Gateway() = default;
 
 void Gateway::AddRoutes(http::Server& server) {
@@ -301,6 +302,10 @@ awaitable<Result<auth::UserPointer>> Gateway::Authenticate(const http::Request& 
       verifiers_, [this, &request] { return authenticator_.Authenticate(request); });
 }
 
+awaitable<Result<bool>> Gateway::Sees(const control::User& user, const std::string& deployment) {
+  co_return co_await http::Offload(verifiers_, [&] { return access_.Look(user, deployment); });
+}
+
 awaitable<void> Gateway::Forward(http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   Result<auth::UserPointer> user = authenticator_.Known(request);
@@ -312,7 +317,20 @@ awaitable<void> Gateway::Forward(http::Exchange& exchange) {
   }
   const std::string& deployment = request.path_parameters[0];
   std::shared_ptr<const deploy::Route> route = deployer_.FindRoute(deployment);
-  if (route == nullptr) {
+  Result<bool> sees = false;
+  if (route != nullptr) {
+    if (const std::optional<bool> known = access_.Known(**user, deployment)) {
+      sees = *known;
+    } else {
+      sees = co_await Sees(**user, deployment);
+    }
+  }
+  if (!sees.ok()) {
+    http::Response response = InferError(request, sees.status());
+    co_await exchange.Respond(std::move(response));
+    co_return;
+  }
+  if (route == nullptr || !*sees) {
     http::Response response = InferError(request, Unknown(deployment, ready_));
     co_await exchange.Respond(std::move(response));
     co_return;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "control/inference_access.h"
 #include "deploy/deployer.h"
 #include "http/server.h"
 
@@ -24,7 +25,8 @@ class UpstreamPool;
 // the deployer.
 class Gateway {
  public:
-  Gateway(const deploy::Deployer& deployer, auth::Authenticator& authenticator);
+  Gateway(const deploy::Deployer& deployer, auth::Authenticator& authenticator,
+          control::InferenceAccess& access);
   ~Gateway();
 
   void AddRoutes(http::Server& server);
@@ -38,11 +40,15 @@ class Gateway {
   boost::asio::awaitable<void> Forward(http::Exchange& exchange);
   // Who asks, when the token was not verified a moment ago.
   boost::asio::awaitable<Result<auth::UserPointer>> Authenticate(const http::Request& request);
+  // Whether the user sees the deployment, when that was not looked up a moment ago.
+  boost::asio::awaitable<Result<bool>> Sees(const control::User& user,
+                                            const std::string& deployment);
   static Status Unknown(const std::string& deployment, bool ready);
 
   const deploy::Deployer& deployer_;
   auth::Authenticator& authenticator_;
-  boost::asio::thread_pool verifiers_{1};  // for tokens that are not known yet
+  control::InferenceAccess& access_;
+  boost::asio::thread_pool verifiers_{1};  // for tokens and users that are not known yet
   std::atomic<bool> ready_{false};
   std::vector<std::unique_ptr<UpstreamPool>> pools_;  // one per I/O thread
 };

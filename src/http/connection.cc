@@ -236,7 +236,9 @@ void Connection::FormatHead(const Response& response, std::optional<std::uint64_
     out_head_ += ": ";
     out_head_ += value;
   }
-  if (length) {
+  if (response.status == 204) {
+    // Has no body and says nothing of its length.
+  } else if (length) {
     out_head_ += "\r\nContent-Length: ";
     AppendNumber(out_head_, *length);
   } else {

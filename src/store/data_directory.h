@@ -23,6 +23,8 @@ class DataDirectory {
   std::string logs() const { return root_ + "/logs"; }
   std::string spool() const { return root_ + "/spool"; }
   std::string run() const { return root_ + "/run"; }
+  // Of Secrets.
+  std::string secrets_key() const { return root_ + "/secrets/metadata.key"; }
   std::string address_file() const { return root_ + "/run/address"; }
 
   // The secret with which engines send their logs; made at the first start, readable by the owner.

@@ -159,6 +159,54 @@ CREATE TABLE device_grant (
   expires_at INTEGER NOT NULL
 ) STRICT;
 )sql"},
+    {"connections and tags", R"sql(
+CREATE INDEX workspace_user_user ON workspace_user(user_id);
+
+-- Which key secrets are encrypted with, as a fingerprint (store/secrets.h). One row.
+CREATE TABLE secret_key (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  fingerprint TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE connection (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  type TEXT NOT NULL,
+  details_sealed TEXT NOT NULL,
+  created_by TEXT NOT NULL REFERENCES user(id),
+  created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE workspace_connection (
+  id TEXT PRIMARY KEY,
+  workspace_id INTEGER NOT NULL REFERENCES workspace(id),
+  connection_id TEXT NOT NULL REFERENCES connection(id),
+  UNIQUE (workspace_id, connection_id)
+) STRICT;
+CREATE INDEX workspace_connection_connection ON workspace_connection(connection_id);
+
+CREATE TABLE tag (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  tag TEXT NOT NULL,
+  created_by TEXT NOT NULL REFERENCES user(id),
+  created_at INTEGER NOT NULL,
+  UNIQUE (created_by, tag)
+) STRICT;
+
+CREATE TABLE pipeline_tag (
+  pipeline_id INTEGER NOT NULL REFERENCES pipeline(id),
+  tag_id INTEGER NOT NULL REFERENCES tag(id),
+  PRIMARY KEY (pipeline_id, tag_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pipeline_tag_tag ON pipeline_tag(tag_id);
+
+CREATE TABLE model_version_tag (
+  model_version_id INTEGER NOT NULL REFERENCES model_version(id),
+  tag_id INTEGER NOT NULL REFERENCES tag(id),
+  PRIMARY KEY (model_version_id, tag_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX model_version_tag_tag ON model_version_tag(tag_id);
+)sql"},
 };
 
 }  // namespace

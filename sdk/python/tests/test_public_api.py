@@ -13,6 +13,7 @@ from pathlib import Path
 MODULES = [
     "checks",
     "client",
+    "connection",
     "deployment",
     "deployment_config",
     "engine_config",
@@ -26,6 +27,8 @@ MODULES = [
     "pipeline_config",
     "pipeline_steps",
     "pipeline_version",
+    "tag",
+    "user",
     "workspace",
 ]
 

@@ -37,6 +37,7 @@ _SUBMODULES = frozenset(
     {
         "checks",
         "client",
+        "connection",
         "deployment",
         "deployment_config",
         "engine_config",
@@ -52,6 +53,8 @@ _SUBMODULES = frozenset(
         "pipeline_steps",
         "pipeline_variant",
         "pipeline_version",
+        "tag",
+        "user",
         "workspace",
     }
 )

@@ -33,6 +33,11 @@ def show_time(text: Optional[str], time_format: str = TIME_FORMAT) -> str:
     return moment.strftime(time_format) if moment else ""
 
 
+def tags_text(document: dict[str, Any]) -> str:
+    """The tags of a pipeline or one of its versions."""
+    return ", ".join(str(tag["tag"]) for tag in document.get("tags") or [])
+
+
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """An HTML table; every text in it is escaped."""
     head = "".join(f"<th>{escape(str(c))}</th>" for c in columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import os
 from pathlib import Path
@@ -9,19 +10,24 @@ from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
 from . import _codec, _display, _progress, _transport, _upload
 from . import framework as _framework
+from .connection import Connection, ConnectionList
 from .engine_config import Architecture
 from .exceptions import (
+    AccessDeniedError,
     EntityNotFoundError,
     InvalidRequestError,
     ModelUploadError,
     UnsupportedError,
+    UserLimitError,
 )
 from .framework import Framework
 from .model import Model, ModelList
 from .model_config import ModelConfig
-from .model_version import ModelVersion
+from .model_version import FoundModelVersions, ModelVersion
 from .pipeline import Pipeline, PipelineList
-from .pipeline_version import PipelineVersion
+from .pipeline_version import PipelineVersion, PipelineVersionList, found_versions
+from .tag import Tag, TagList
+from .user import User
 from .workspace import Workspace, WorkspaceList
 
 if TYPE_CHECKING:
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
 
 ENDPOINT_DEFAULT = "http://127.0.0.1:8080"
 TIMEOUT_SECONDS_DEFAULT = 45
+
+Time = Union[datetime.datetime, str]
 
 AuthType = Literal["sso", "user_password", "token", "test_auth", "orch", "none"]
 
@@ -109,7 +117,7 @@ class Client:
         return self._workspace_by_id(int(answer["workspace_id"]))
 
     def list_workspaces(self) -> WorkspaceList:
-        """All workspaces, the oldest first (guide L1207-1230)."""
+        """Your workspaces, the oldest first (guide L1207-1230); all for an administrator."""
         answer = self._post("/v1/api/workspaces/list")
         return WorkspaceList(Workspace(self, d) for d in answer["workspaces"])
 
@@ -300,7 +308,7 @@ class Client:
         return pipeline.clear()
 
     def list_pipelines(self) -> PipelineList:
-        """All pipelines, newest first (guide L6808-6850)."""
+        """The pipelines of your workspaces, newest first (guide L6808-6850)."""
         return self._pipelines()
 
     def pipelines_by_name(self, pipeline_name: str) -> PipelineList:
@@ -344,7 +352,209 @@ class Client:
         answer = self._post("/v1/api/pipelines/get_version", version=version)
         return PipelineVersion(self, answer["pipeline_version"])
 
+    # Users
+
+    def list_users(self) -> list[User]:
+        """All users of the server, in order of e-mail address (guide L6515-6533)."""
+        answer = self._post("/v1/api/users/query")
+        users = [User(self, d) for d in answer["users"].values()]
+        return sorted(users, key=lambda user: user.email())
+
+    def get_user_by_email(self, email: str) -> Optional[User]:
+        """The user with that e-mail address, None where there is none (guide L6535-6543)."""
+        wanted = email.strip().lower()
+        return next((u for u in self.list_users() if u.email().lower() == wanted), None)
+
+    def invite_user(self, email: str, password: Optional[str] = None) -> User:
+        """Make a user, as an administrator.
+
+        Parameters
+        ----------
+        email : str
+            E-mail address, which is also the name for sign-in.
+        password : str, optional
+            First password. Without one the user cannot sign in with a password.
+
+        Raises
+        ------
+        UserLimitError
+            The server has as many active users as it may have.
+        AlreadyExistsError
+            There is such a user.
+        AccessDeniedError
+            You are no administrator.
+        """
+        request = {"email": email} if password is None else {"email": email, "password": password}
+        try:
+            answer = self._post("/v1/api/users/invite", repeatable=False, **request)
+        except AccessDeniedError as error:
+            raise _user_limit(error) from None
+        return User(self, answer)
+
+    def activate_user(self, email: str) -> None:
+        """Let a deactivated user in again, as an administrator (guide L6545-6565).
+
+        Raises
+        ------
+        EntityNotFoundError
+            There is no such user.
+        UserLimitError
+            The server has as many active users as it may have.
+        """
+        try:
+            self._post("/v1/api/users/activate", email=email)
+        except AccessDeniedError as error:
+            raise _user_limit(error) from None
+
+    def deactivate_user(self, email: str) -> None:
+        """Lock a user out, as an administrator: tokens and sessions end at once (guide L6545-6565).
+
+        Raises
+        ------
+        EntityNotFoundError
+            There is no such user.
+        PreconditionError
+            It is the last administrator.
+        """
+        self._post("/v1/api/users/deactivate", email=email)
+
+    # Connections
+
+    def create_connection(
+        self, name: str, connection_type: str, details: dict[str, Any]
+    ) -> Connection:
+        """Make a connection (guide L1086-1107).
+
+        Parameters
+        ----------
+        name : str
+            ASCII letters, digits, dashes, underscores and dots; unique on the server.
+        connection_type : str
+            What it is, in your own words: "HTTPFILE", "KAFKA" …
+        details : dict
+            How to reach the data. Kept encrypted, never displayed.
+
+        Raises
+        ------
+        AlreadyExistsError
+            The name is taken.
+        """
+        if not isinstance(details, dict):
+            raise InvalidRequestError(
+                f"details is a dict, not {type(details).__name__}",
+                "Example: {'host': 'example.com', 'port': 1234}",
+            )
+        answer = self._post(
+            "/v1/api/connections/create",
+            repeatable=False,
+            name=name,
+            type=connection_type,
+            details=details,
+        )
+        return Connection(self, self._post("/v1/api/connections/get_by_id", id=answer["id"]))
+
+    def get_connection(self, name: str) -> Connection:
+        """The connection of that name (guide L1109-1123).
+
+        Raises
+        ------
+        EntityNotFoundError
+            There is none, or none that you may see.
+        """
+        return Connection(self, self._post("/v1/api/connections/get", name=name))
+
+    def list_connections(self) -> ConnectionList:
+        """The connections that you made or that are in your workspaces (guide L1125-1129)."""
+        return self._connections()
+
+    # Tags
+
+    def create_tag(self, tag_text: str) -> Tag:
+        """Make a tag (guide L9308-9315). A text that you have used already gives the same tag."""
+        return Tag(self, self._post("/v1/api/tags/create", tag=tag_text))
+
+    def list_tags(self) -> TagList:
+        """The tags that are on something you see, and what that is (guide L9317-9324)."""
+        return TagList(Tag(self, d) for d in self._post("/v1/api/tags/list")["tags"])
+
+    def search_pipelines(
+        self,
+        search_term: Optional[str] = None,
+        deployed: Optional[bool] = None,
+        created_start: Optional[Time] = None,
+        created_end: Optional[Time] = None,
+        updated_start: Optional[Time] = None,
+        updated_end: Optional[Time] = None,
+    ) -> PipelineVersionList:
+        """Versions of pipelines, newest first (guide L9342-9352).
+
+        Parameters
+        ----------
+        search_term : str, optional
+            Part of a name, a version or a tag; upper and lower case are the same.
+        deployed : bool, optional
+            Only of pipelines that are, or are not, deployed.
+        created_start, created_end, updated_start, updated_end : datetime or str, optional
+            Only versions made, or changed, in that time, its ends included.
+        """
+        answer = self._post(
+            "/v1/api/pipelines/search",
+            search_term=search_term,
+            deployed=deployed,
+            created_start=_time_text(created_start),
+            created_end=_time_text(created_end),
+            updated_start=_time_text(updated_start),
+            updated_end=_time_text(updated_end),
+        )
+        return found_versions(self, answer["pipelines"])
+
+    def search_models(
+        self,
+        search_term: Optional[str] = None,
+        uploaded_time_start: Optional[Time] = None,
+        uploaded_time_end: Optional[Time] = None,
+    ) -> FoundModelVersions:
+        """Versions of models, newest first (guide L9378-9388).
+
+        Parameters
+        ----------
+        search_term : str, optional
+            Part of a name, a version, a file name or a tag; upper and lower case are the same.
+        uploaded_time_start, uploaded_time_end : datetime or str, optional
+            Only versions uploaded in that time, its ends included.
+        """
+        return self._search_models(search_term, uploaded_time_start, uploaded_time_end, mine=False)
+
+    def search_my_models(
+        self,
+        search_term: Optional[str] = None,
+        uploaded_time_start: Optional[Time] = None,
+        uploaded_time_end: Optional[Time] = None,
+    ) -> FoundModelVersions:
+        """As :meth:`search_models`, only models that you own."""
+        return self._search_models(search_term, uploaded_time_start, uploaded_time_end, mine=True)
+
     # Inside the client
+
+    def _search_models(
+        self,
+        search_term: Optional[str],
+        start: Optional[Time],
+        end: Optional[Time],
+        mine: bool,
+    ) -> FoundModelVersions:
+        answer = self._post(
+            "/v1/api/models/search",
+            search_term=search_term,
+            mine=mine,
+            uploaded_time_start=_time_text(start),
+            uploaded_time_end=_time_text(end),
+        )
+        return FoundModelVersions(ModelVersion(self, d) for d in answer["model_versions"])
+
+    def _connections(self, workspace_id: Optional[int] = None) -> ConnectionList:
+        answer = self._post("/v1/api/connections/list", workspace_id=workspace_id)
+        return ConnectionList(Connection(self, d) for d in answer["connections"])
 
     def _post(self, path: str, *, repeatable: bool = True, **document: Any) -> Any:
         """POST a control document made of the keyword arguments."""
@@ -397,6 +607,20 @@ def _timeout(given: Optional[int]) -> int:
             f"{value!r} is no time-out", "request_timeout is a number of seconds from 1 up"
         )
     return seconds
+
+
+def _time_text(time: Optional[Time]) -> Optional[str]:
+    """A time for the server; one without a time zone is local."""
+    if time is None or isinstance(time, str):
+        return time
+    return time.astimezone(datetime.timezone.utc).isoformat()
+
+
+def _user_limit(error: AccessDeniedError) -> Exception:
+    """What the server means by refusing a user: the user limit, or that this user may not."""
+    if "MAX_USERS_LIMIT_EXCEEDED" not in error.message:
+        return error
+    return UserLimitError(error.message, error.hint, status=error.status)
 
 
 def _check_auth_type(given: Optional[str]) -> None:

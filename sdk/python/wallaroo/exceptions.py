@@ -86,6 +86,10 @@ class LimitError(JoeyError):
     default_code = "resource_exhausted"
 
 
+class UserLimitError(LimitError):
+    """The server has as many active users as it may have."""
+
+
 class PayloadTooLargeError(JoeyError):
     """The body is larger than the server takes."""
 

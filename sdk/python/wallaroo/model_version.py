@@ -354,3 +354,19 @@ class ModelVersionList(_display.Table[ModelVersion]):
             item.arch(),
             item.last_update_time(),
         )
+
+
+class FoundModelVersions(_display.Table[ModelVersion]):
+    """What a search for models found, newest first."""
+
+    _columns = ("name", "version", "file_name", "image_path", "last_update_time")
+
+    @staticmethod
+    def _row(item: ModelVersion) -> Sequence[Any]:
+        return (
+            item.name(),
+            item.version(),
+            item.file_name(),
+            item.image_path(),
+            item.last_update_time(),
+        )

@@ -87,7 +87,9 @@ class Pipeline(PipelineSteps):
         """The stored versions, newest first."""
         document = self._refreshed()
         return PipelineVersionList(
-            PipelineVersion(self._client, d, document.get("workspace_id"))
+            PipelineVersion(
+                self._client, {**d, "tags": document.get("tags")}, document.get("workspace_id")
+            )
             for d in document["versions"]
         )
 
@@ -470,7 +472,7 @@ class Pipeline(PipelineSteps):
             ("created", _display.show_time(document.get("created_at"), show)),
             ("last_updated", _display.show_time(document.get("updated_at"), show)),
             ("deployed", deployment["deployed"] if deployment else "(unknown)"),
-            ("tags", ", ".join(map(str, document.get("tags") or []))),
+            ("tags", _display.tags_text(document)),
             ("versions", ", ".join(str(v["version"]) for v in versions)),
             ("steps", first_model_name(definition)),
             ("published", bool(document.get("published"))),

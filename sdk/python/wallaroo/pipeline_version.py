@@ -164,13 +164,14 @@ class PipelineVersion:
 
     def _fields(self) -> list[tuple[str, Any]]:
         show = self._client._time_format
+        deployed = self._document.get("deployed")
         return [
             ("name", self.pipeline_name()),
             ("version", self.name()),
             ("creation_time", _display.show_time(self._document.get("created_at"), show)),
             ("last_updated_time", _display.show_time(self._document.get("updated_at"), show)),
-            ("deployed", self.deployed()),
-            ("tags", ", ".join(map(str, self._document.get("tags") or []))),
+            ("deployed", "(unknown)" if deployed is None else deployed),
+            ("tags", _display.tags_text(self._document)),
             ("steps", first_model_name(self.definition())),
         ]
 
@@ -204,3 +205,16 @@ class PipelineVersionList(_display.Table[PipelineVersion]):
     @staticmethod
     def _row(item: PipelineVersion) -> Sequence[Any]:
         return [value for _, value in item._fields()]
+
+
+def found_versions(client: Client, pipelines: list[dict[str, Any]]) -> PipelineVersionList:
+    """The versions of pipelines as the server found them, newest first."""
+    found = []
+    for pipeline in pipelines:
+        # Whether the pipeline runs; None, shown as unknown, where it was never deployed.
+        deployment = pipeline.get("deployment")
+        deployed = deployment["deployed"] if deployment else None
+        for version in pipeline["versions"]:
+            document = {**version, "deployed": deployed, "tags": pipeline.get("tags")}
+            found.append(PipelineVersion(client, document, pipeline.get("workspace_id")))
+    return PipelineVersionList(sorted(found, key=lambda version: version.id(), reverse=True))

@@ -12,6 +12,7 @@ from .model import Model, ModelList, ModelVersion
 
 if TYPE_CHECKING:
     from .client import Client
+    from .connection import ConnectionList
     from .pipeline import PipelineList
 
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -56,6 +57,56 @@ class Workspace:
         """E-mail addresses of its users."""
         return [str(user["email"]) for user in self._document.get("users") or []]
 
+    def owners(self) -> list[str]:
+        """E-mail addresses of its owners."""
+        users = self._document.get("users") or []
+        return [str(user["email"]) for user in users if user.get("user_type") == "OWNER"]
+
+    def add_user(self, user_email: str) -> Workspace:
+        """Let a user work in it (guide L1322-1345).
+
+        Parameters
+        ----------
+        user_email : str
+            E-mail address of a user of this server.
+
+        Raises
+        ------
+        EntityNotFoundError
+            There is no such user.
+        AccessDeniedError
+            You are not its owner.
+        """
+        return self._change_users("add_user", email=user_email, user_type="collaborator")
+
+    def add_owner(self, user_email: str) -> Workspace:
+        """Make a user its owner, beside those it has (guide L1371-1393); see :meth:`add_user`."""
+        return self._change_users("add_user", email=user_email, user_type="owner")
+
+    def remove_user(self, user_email: str) -> Workspace:
+        """Take a user out of it (guide L1347-1369).
+
+        Raises
+        ------
+        EntityNotFoundError
+            There is no such user in it.
+        PreconditionError
+            It is the last owner.
+        """
+        return self._change_users("remove_user", email=user_email)
+
+    def add_connection(self, name: str) -> None:
+        """Let its members use the connection of that name (guide L1131-1137)."""
+        self._link("add_to_workspace", name)
+
+    def remove_connection(self, name: str) -> None:
+        """Take the connection out of it; it stays on the server (guide L1149-1155)."""
+        self._link("remove_from_workspace", name)
+
+    def list_connections(self) -> ConnectionList:
+        """Its connections, in order of name."""
+        return self._client._connections(workspace_id=self.id())
+
     def models(self) -> ModelList:
         """Its models, newest first."""
         answer = self._client._post("/v1/api/models/list", workspace_id=self.id())
@@ -64,6 +115,18 @@ class Workspace:
     def pipelines(self) -> PipelineList:
         """Its pipelines, newest first."""
         return self._client._pipelines(workspace_id=self.id())
+
+    def _change_users(self, call: str, **document: str) -> Workspace:
+        self._document = self._client._post(
+            f"/v1/api/workspaces/{call}", workspace_id=self.id(), **document
+        )
+        return self
+
+    def _link(self, call: str, name: str) -> None:
+        connection = self._client.get_connection(name)
+        self._client._post(
+            f"/v1/api/connections/{call}", workspace_id=self.id(), connection_id=connection.id()
+        )
 
     def _expanded(self) -> dict[str, Any]:
         """The document with its models and pipelines; as it was where the server is away."""
