@@ -271,17 +271,24 @@ Gateway::Gateway(const deploy::Deployer& deployer, auth::Authenticator& authenti
     : deployer_(deployer), authenticator_(authenticator), access_(access) {}
 Gateway::~Gateway() = default;
 
-void Gateway::AddRoutes(http::Server& server) {
-  server.HandleStream("POST", kInferPath,
-                      [this](http::Exchange& exchange) { return Forward(exchange); },
-                      {.body_bytes_max = limits::kInferBodyBytesMax});
+std::vector<Gateway::RouteName> Gateway::Routes() {
+  std::vector<RouteName> out = {{"POST", std::string(kInferPath)}};
   const std::string oip = std::string(kOipPath) + "{deployment}";
-  const auto forward = [this](http::Exchange& exchange) { return Forward(exchange); };
-  for (std::string_view path : kOipGetPaths)
-    server.HandleStream("GET", oip + std::string(path), forward);
-  for (std::string_view path : kOipInferPaths)
-    server.HandleStream("POST", oip + std::string(path), forward,
-                        {.body_bytes_max = limits::kInferBodyBytesMax});
+  for (const std::string_view path : kOipGetPaths) out.push_back({"GET", oip + std::string(path)});
+  for (const std::string_view path : kOipInferPaths) {
+    out.push_back({"POST", oip + std::string(path)});
+  }
+  return out;
+}
+
+void Gateway::AddRoutes(http::Server& server) {
+  for (const RouteName& route : Routes()) {
+    http::RouteOptions options;
+    if (route.method == "POST") options.body_bytes_max = limits::kInferBodyBytesMax;
+    server.HandleStream(
+        route.method, route.path, [this](http::Exchange& exchange) { return Forward(exchange); },
+        std::move(options));
+  }
 }
 
 void Gateway::Start(const http::Server& server) {

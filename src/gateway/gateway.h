@@ -29,6 +29,13 @@ class Gateway {
           control::InferenceAccess& access);
   ~Gateway();
 
+  // What AddRoutes() registers; the first path parameter is the deployment's name.
+  struct RouteName {
+    std::string method;
+    std::string path;
+  };
+  static std::vector<RouteName> Routes();
+
   void AddRoutes(http::Server& server);
   // After AddRoutes() and before Server::Start().
   void Start(const http::Server& server);
