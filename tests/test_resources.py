@@ -123,10 +123,9 @@ def test_undeploying_under_load_disturbs_no_other_pipeline(joey):
 
     def client(number):
         own = Api(joey.url)
-        own_path = {"path": kept.path}
         while not enough.is_set():
             response = own.http.post(
-                own_path["path"],
+                kept.path,
                 json=[{"tensor": [1, 2, 3]}],
                 headers={"Content-Type": "application/json; format=pandas-records"},
                 params={"dataset.separator": "."},
@@ -139,9 +138,8 @@ def test_undeploying_under_load_disturbs_no_other_pipeline(joey):
     def busy(deployment):
         """Requests to a pipeline that is being undeployed are answered or told that it is gone."""
         own = Api(joey.url)
-        path = deployment.path
         while not enough.is_set():
-            response = own.http.post(path, json=[{"tensor": [1, 2, 3]}])
+            response = own.http.post(deployment.path, json=[{"tensor": [1, 2, 3]}])
             if response.status_code not in (200, 404, 503):
                 problems.append(response.text)
         own.close()

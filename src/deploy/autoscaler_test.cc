@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <algorithm>
 #include <functional>
-#include <set>
+#include <vector>
 
 namespace joey::deploy {
 namespace {
