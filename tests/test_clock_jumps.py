@@ -79,7 +79,7 @@ def test_jumps_of_a_day_change_nothing(shifted):
     name = unique("jump")
     rows = 0
     last = None
-    for number, seconds in enumerate((DAY, -DAY, 0, 3 * DAY), 2):
+    for number, seconds in enumerate((DAY, -DAY, 3 * DAY, 0), 2):
         deployment = api.deploy(name, models.scale(number, 3))
         jump(seconds)
         last = deployment.infer([{"tensor": [1, 2, 3]}])
@@ -88,10 +88,10 @@ def test_jumps_of_a_day_change_nothing(shifted):
         wait_until(lambda d=deployment: len(d.status()["engines"]) == 1, what="the end of the old engine")
         rows += 1
     assert len(deployment.logs(rows=rows)) == rows
-    # The shim is at work: what the server wrote down is of another day than ours.
+    # The shim is at work: the last deploy was three days ahead.
     pipeline = api.post("/v1/api/pipelines/get", {"pipeline_id": deployment.pipeline})
     stamp = pipeline["updated_at"][:10]
-    assert stamp != time.strftime("%Y-%m-%d", time.gmtime()) or seconds == 0
+    assert stamp != time.strftime("%Y-%m-%d", time.gmtime())
 
     # Scaling to zero and back by the monotonic clock, too.
     version = api.upload("sleeper", models.scale(2, 3))
