@@ -11,6 +11,7 @@
 #include <arrow/type.h>
 
 #include <cstring>
+#include <functional>
 
 #include "base/limits.h"
 #include "data/plain_lists.h"
@@ -218,10 +219,20 @@ class GatherStream final : public arrow::io::OutputStream {
   bool closed_ = false;
 };
 
-arrow::Status WriteFile(const arrow::RecordBatch& batch, GatherStream& stream) {
-  ARROW_ASSIGN_OR_RAISE(auto writer, arrow::ipc::MakeFileWriter(&stream, batch.schema()));
-  ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(batch));
-  return writer->Close();
+using WriterMaker =
+    arrow::Result<std::shared_ptr<arrow::ipc::RecordBatchWriter>>(arrow::io::OutputStream*);
+
+Result<std::vector<ArrowPart>> Encode(const arrow::RecordBatch& batch,
+                                      const std::function<WriterMaker>& make_writer) {
+  GatherStream stream;
+  const auto write = [&]() -> arrow::Status {
+    ARROW_ASSIGN_OR_RAISE(auto writer, make_writer(&stream));
+    ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(batch));
+    return writer->Close();
+  };
+  arrow::Status written = write();
+  if (!written.ok()) return Internal("cannot encode a table: " + written.ToString());
+  return stream.Take();
 }
 
 }  // namespace
@@ -244,10 +255,15 @@ Result<std::shared_ptr<arrow::RecordBatch>> AcceptArrowBatch(
 }
 
 Result<std::vector<ArrowPart>> EncodeArrowFile(const arrow::RecordBatch& batch) {
-  GatherStream stream;
-  arrow::Status written = WriteFile(batch, stream);
-  if (!written.ok()) return Internal("cannot encode the answer: " + written.ToString());
-  return stream.Take();
+  return Encode(batch, [&](arrow::io::OutputStream* stream) {
+    return arrow::ipc::MakeFileWriter(stream, batch.schema());
+  });
+}
+
+Result<std::vector<ArrowPart>> EncodeArrowStream(const arrow::RecordBatch& batch) {
+  return Encode(batch, [&](arrow::io::OutputStream* stream) {
+    return arrow::ipc::MakeStreamWriter(stream, batch.schema());
+  });
 }
 
 Result<std::string> EncodeArrowSchema(const arrow::Schema& schema) {

@@ -39,6 +39,8 @@ struct ArrowPart {
   std::string_view bytes;
 };
 Result<std::vector<ArrowPart>> EncodeArrowFile(const arrow::RecordBatch& batch);
+// The same as an IPC stream.
+Result<std::vector<ArrowPart>> EncodeArrowStream(const arrow::RecordBatch& batch);
 
 // The two messages that an IPC stream of one batch consists of, the end marker left out. Each is a
 // multiple of eight bytes long.

@@ -1,7 +1,5 @@
 #include "engine/log_shipper.h"
 
-#include <arrow/io/memory.h>
-#include <arrow/ipc/writer.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -9,22 +7,11 @@
 
 #include "base/files.h"
 #include "base/limits.h"
+#include "data/arrow_ipc.h"
 
 namespace joey::engine {
 
 using std::chrono::milliseconds;
-
-namespace {
-
-arrow::Result<std::shared_ptr<arrow::Buffer>> Encode(const arrow::RecordBatch& batch) {
-  ARROW_ASSIGN_OR_RAISE(auto stream, arrow::io::BufferOutputStream::Create(1 << 16));
-  ARROW_ASSIGN_OR_RAISE(auto writer, arrow::ipc::MakeStreamWriter(stream, batch.schema()));
-  ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(batch));
-  ARROW_RETURN_NOT_OK(writer->Close());
-  return stream->Finish();
-}
-
-}  // namespace
 
 LogShipper::LogShipper(LogSpool& spool, std::string address_file, std::string token)
     : spool_(spool), address_file_(std::move(address_file)), token_(std::move(token)) {
@@ -186,11 +173,13 @@ bool LogShipper::Send(const LogSegment& segment, const Batch& batch, Progress& p
     client_ =
         std::make_unique<http::Client>(*address, std::chrono::seconds(limits::kLogShipSecondsMax));
   }
-  auto body = Encode(*batch.rows);
+  Result<std::vector<ArrowPart>> body = EncodeArrowStream(*batch.rows);
   if (!body.ok()) {
     spdlog::error("log rows cannot be encoded: {}", body.status().ToString());
     return false;
   }
+  std::vector<std::string_view> pieces;
+  for (const ArrowPart& part : *body) pieces.push_back(part.bytes);
   Result<http::ClientResponse> response =
       client_->Call("POST", "/v1/internal/logs/" + batch.topic,
                     {{"Content-Type", "application/vnd.apache.arrow.stream"},
@@ -198,7 +187,7 @@ bool LogShipper::Send(const LogSegment& segment, const Batch& batch, Progress& p
                      {"X-Joey-Source", std::string(segment.source())},
                      {"X-Joey-Sequence", std::to_string(batch.first)},
                      {"X-Joey-Last-Sequence", std::to_string(batch.last)}},
-                    {std::string_view(**body)});
+                    pieces);
   if (!response.ok()) {
     client_.reset();  // joey serve may come back at another address
     return false;
@@ -218,8 +207,7 @@ bool LogShipper::Send(const LogSegment& segment, const Batch& batch, Progress& p
       }
     }
   }
-  if ((response->status == 400 || response->status == 413) &&
-      SetAside(segment, batch, std::string_view(**body))) {
+  if ((response->status == 400 || response->status == 413) && SetAside(segment, batch, pieces)) {
     spdlog::error("joey serve refuses log rows, they are set aside: {} {}", response->status,
                   response->body);
     progress.position = batch.end;
@@ -229,10 +217,13 @@ bool LogShipper::Send(const LogSegment& segment, const Batch& batch, Progress& p
   return false;
 }
 
-bool LogShipper::SetAside(const LogSegment& segment, const Batch& batch, std::string_view rows) {
+bool LogShipper::SetAside(const LogSegment& segment, const Batch& batch,
+                          const std::vector<std::string_view>& pieces) {
   const std::string path = segment.path().substr(0, segment.path().rfind('/')) + "/refused-" +
                            std::string(segment.source()) + "-" + std::to_string(batch.first) +
                            ".arrows";
+  std::string rows;
+  for (const std::string_view piece : pieces) rows += piece;
   Status written = WriteFileAtomically(path, rows);
   if (!written.ok()) spdlog::error("{}", written.ToString());
   return written.ok();

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "engine/log_assembler.h"
 #include "engine/log_spool.h"
@@ -53,7 +54,8 @@ class LogShipper {
   std::optional<Batch> NextBatch(const LogSegment& segment, Progress& progress);
   bool Send(const LogSegment& segment, const Batch& batch, Progress& progress);
   // Keeps rows joey serve will never take in a file of the spool's directory.
-  bool SetAside(const LogSegment& segment, const Batch& batch, std::string_view rows);
+  bool SetAside(const LogSegment& segment, const Batch& batch,
+                const std::vector<std::string_view>& pieces);
 
   LogSpool& spool_;
   const std::string address_file_;

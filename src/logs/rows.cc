@@ -8,6 +8,7 @@
 #include <arrow/memory_pool.h>
 #include <arrow/table.h>
 #include <arrow/type.h>
+#include <arrow/util/byte_size.h>
 #include <arrow/util/compression.h>
 
 #include <algorithm>
@@ -226,8 +227,10 @@ Result<LogRows> DecodeRows(std::string_view bytes) {
   return out;
 }
 
-Result<std::string> EncodePayload(const arrow::RecordBatch& batch) {
-  auto stream = arrow::io::BufferOutputStream::Create(4096, LogPool());
+Result<std::shared_ptr<arrow::Buffer>> EncodePayload(const arrow::RecordBatch& batch) {
+  std::int64_t values = 4096;
+  for (const auto& column : batch.columns()) values += arrow::util::TotalBufferSize(*column);
+  auto stream = arrow::io::BufferOutputStream::Create(values, LogPool());
   if (!stream.ok()) return Refused(stream.status());
   if (const auto written = WritePayload(batch, stream->get()); !written.ok()) {
     return Internal("cannot encode log rows: " + written.message());
@@ -237,7 +240,7 @@ Result<std::string> EncodePayload(const arrow::RecordBatch& batch) {
   if ((*buffer)->size() > std::numeric_limits<std::uint32_t>::max()) {
     return Refused("they are more than one block can hold");
   }
-  return (*buffer)->ToString();
+  return std::move(*buffer);
 }
 
 Result<std::unique_ptr<Payload>> Payload::Open(std::string bytes) {

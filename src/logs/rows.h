@@ -27,7 +27,7 @@ struct LogRows {
 Result<LogRows> DecodeRows(std::string_view bytes);
 
 // An Arrow IPC file of compressed batches of kRowsPerBatch rows.
-Result<std::string> EncodePayload(const arrow::RecordBatch& batch);
+Result<std::shared_ptr<arrow::Buffer>> EncodePayload(const arrow::RecordBatch& batch);
 
 // A payload that is read batch by batch. One thread at a time.
 class Payload {

@@ -119,21 +119,24 @@ Result<std::shared_ptr<Segment>> Segment::Open(const std::string& directory, int
   return out;
 }
 
-Status Segment::Append(std::string_view bytes) {
+Status Segment::Append(std::initializer_list<std::string_view> pieces) {
   std::uint64_t at = end_;
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      Status failed = FileError("write", path_, errno);
-      // What a failing file system keeps of the rest fails its checksum later.
-      if (::ftruncate(fd_.get(), static_cast<off_t>(end_)) != 0) {
-        spdlog::error("{}: cannot take back a failed append", path_);
+  for (std::string_view bytes : pieces) {
+    while (!bytes.empty()) {
+      const ssize_t written =
+          ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) {
+        Status failed = FileError("write", path_, errno);
+        // What a failing file system keeps of the rest fails its checksum later.
+        if (::ftruncate(fd_.get(), static_cast<off_t>(end_)) != 0) {
+          spdlog::error("{}: cannot take back a failed append", path_);
+        }
+        return failed;
       }
-      return failed;
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+      at += static_cast<std::uint64_t>(written);
     }
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-    at += static_cast<std::uint64_t>(written);
   }
   end_ = at;
   return {};

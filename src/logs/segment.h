@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -31,7 +32,7 @@ class Segment {
   std::uint64_t end() const { return end_; }
 
   // Writes at the end, not yet durable; leaves the file as it was when it fails.
-  Status Append(std::string_view bytes);
+  Status Append(std::initializer_list<std::string_view> pieces);
   // Makes what is written durable. Any thread, while others append.
   Status Sync() const;
   // Drops everything behind `end`.

@@ -108,7 +108,8 @@ Result<AppendResult> Topic::Append(const AppendRequest& request) {
   if (!result) {
     lock.unlock();
     JOEY_ASSIGN_OR_RETURN(const LogRows rows, DecodeRows(request.stream));
-    JOEY_ASSIGN_OR_RETURN(const std::string payload, EncodePayload(*rows.batch));
+    JOEY_ASSIGN_OR_RETURN(const auto encoded, EncodePayload(*rows.batch));
+    const std::string_view payload(*encoded);
     BlockHeader header;
     header.source = request.source;
     header.first_sequence = request.first_sequence;
@@ -147,10 +148,9 @@ Status Topic::Write(BlockHeader header, std::string_view payload) {
   }
   header.first_row = blocks_.empty() ? 0 : blocks_.back().end_row();
   header.durable_end = durable_end_;
-  std::string bytes = EncodeHeader(header);
-  const std::uint64_t payload_offset = segments_.back()->end() + bytes.size();
-  bytes += payload;
-  JOEY_RETURN_IF_ERROR(segments_.back()->Append(bytes));
+  const std::string head = EncodeHeader(header);
+  const std::uint64_t payload_offset = segments_.back()->end() + head.size();
+  JOEY_RETURN_IF_ERROR(segments_.back()->Append({head, payload}));
   AddBlock(header, payload_offset);
   blocks_.back().segment = static_cast<std::uint32_t>(segments_.size() - 1);
   return {};
