@@ -322,6 +322,28 @@ def test_many_streams_at_once(target):
     assert results == {1000 * n: [2.0 * (1000 * n + i) for i in range(20)] for n in range(8)}
 
 
+def test_a_client_that_does_nothing_is_cut_off(tmp_path):
+    flight = {"port": 0, "idle_seconds": 1}
+    engine = Engine(tmp_path, [models.scale(2, WIDTH)], ["tensor"], flight=flight).start()
+    target = Target(engine)
+    with target.connect() as client:
+        writer, reader = client.do_exchange(COMMAND)
+        writer.begin(batch(1).schema)
+        writer.write_batch(batch(1))
+        assert reader.read_chunk().data.num_rows == 1
+        with pytest.raises((pa.ArrowException, StopIteration)):
+            reader.read_chunk()
+    target.is_well()
+    assert engine.stop() == 0
+
+
+def test_idle_seconds_are_checked(tmp_path):
+    flight = {"port": 0, "idle_seconds": 0}
+    engine = Engine(tmp_path, [models.scale(2, WIDTH)], ["tensor"], flight=flight)
+    with pytest.raises(RuntimeError, match="idle_seconds is 0"):
+        engine.start()
+
+
 def test_engine_stops_with_streams_open(tmp_path):
     engine = Engine(tmp_path, [models.scale(2, WIDTH)], ["tensor"], flight={"port": 0}).start()
     target = Target(engine)

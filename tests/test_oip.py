@@ -193,6 +193,18 @@ def test_bad_requests_say_why(target, change, words):
     assert words in response.json()["error"], response.text
 
 
+def test_an_unknown_output_is_refused_before_anything_runs(engine):
+    def rows():
+        text = httpx.get(f"{engine.base}/metrics").text
+        return [line for line in text.splitlines() if line.startswith("joey_inference_rows_total")]
+
+    before = rows()
+    _, inputs = all_inputs(3)
+    with pytest.raises(InferenceServerException, match="no output 'text_ou'.*did you mean 'text_out'"):
+        engine.client.infer(engine.name, inputs, outputs=[triton.InferRequestedOutput("text_ou")])
+    assert rows() == before
+
+
 def test_errors_of_the_server_itself_have_the_protocols_form(target):
     for response in (
         target.post("{"),

@@ -205,6 +205,20 @@ def test_steps_that_cannot_be_deployed_say_why(wl, three):
     assert caught.value.hint
 
 
+def test_steps_that_do_not_meet_are_refused_by_deploy(wl, three, tmp_path, undeployed):
+    """By what is known of the models since their upload; no engine is started."""
+    control, challenger, _ = three
+    pipeline = wl.build_pipeline("apart").add_model_step(control).add_model_step(challenger)
+    undeployed.append(pipeline)
+    with pytest.raises(exceptions.InvalidRequestError, match="control.*gives result") as caught:
+        pipeline.deploy(deployment_config=SMALL)
+    assert "tensor_fields=['result']" in caught.value.hint
+    assert pipeline.status()["status"] != "Running"
+    challenger.configure(tensor_fields=["result"])
+    pipeline.clear().add_model_step(control).add_model_step(challenger).deploy(deployment_config=SMALL)
+    assert pipeline.infer(frame(1))["out.result"][0] == [6.0]
+
+
 # Metadata: the guide (L10552-10583) restricts it by kind of step; every combination works here.
 
 KINDS = {

@@ -145,6 +145,20 @@ def test_a_rule_that_cannot_work_says_so(wl, tmp_path, undeployed, expression, s
 
 
 @pytest.mark.xdist_group("shared-joey")
+def test_a_rule_that_does_not_fit_the_model_is_refused_by_deploy(wl, tmp_path):
+    """By what is known of the model since its upload; no engine is started."""
+    model = scale(wl, tmp_path)
+    for expression, words in (
+        (pl.col("out.price").list.get(0) > 1, "gives out.result"),
+        (pl.col("out.result") > 1, "check 'v'"),
+    ):
+        pipeline = wl.build_pipeline("unfit").clear().add_model_step(model).add_validations(v=expression)
+        with pytest.raises(exceptions.InvalidRequestError, match=words):
+            pipeline.deploy(deployment_config=SMALL)
+        assert pipeline.status()["status"] != "Running"
+
+
+@pytest.mark.xdist_group("shared-joey")
 def test_validations_of_splits_and_shadows(wl, tmp_path, deploy):
     one, two = scale(wl, tmp_path), scale(wl, tmp_path, "triple", 3.0)
     first = pl.col("out.result").list.get(0)

@@ -28,8 +28,9 @@
 
 namespace joey::control {
 
-// A valid ONNX file: `inputs` float inputs "x0" …, one output "y"; `salt` makes files differ.
-inline std::string SmallOnnx(int inputs = 1, const std::string& salt = "") {
+// A valid ONNX file: `inputs` float inputs "x0" …, one output; `salt` makes files differ.
+inline std::string SmallOnnx(int inputs = 1, const std::string& salt = "",
+                             const std::string& output = "y") {
   const auto bytes = [](int field, const std::string& value) {
     std::string out(1, static_cast<char>(field << 3 | 2));
     std::size_t size = value.size();
@@ -43,9 +44,9 @@ inline std::string SmallOnnx(int inputs = 1, const std::string& salt = "") {
     const std::string shape = bytes(1, bytes(2, "batch")) + bytes(1, number(1, 3));
     return bytes(1, name) + bytes(2, bytes(1, number(1, 1) + bytes(2, shape)));
   };
-  std::string graph = bytes(1, bytes(1, "x0") + bytes(2, "y") + bytes(4, "Identity"));
+  std::string graph = bytes(1, bytes(1, "x0") + bytes(2, output) + bytes(4, "Identity"));
   for (int i = 0; i < inputs; ++i) graph += bytes(11, value("x" + std::to_string(i)));
-  graph += bytes(12, value("y"));
+  graph += bytes(12, value(output));
   return number(1, 8) + bytes(2, "test" + salt) + bytes(8, number(2, 17)) + bytes(7, graph);
 }
 

@@ -8,10 +8,10 @@
 #include <unordered_map>
 #include <utility>
 
+#include "control/fit.h"
 #include "control/machine.h"
 #include "control/model_rows.h"
 #include "control/names.h"
-#include "expression/check.h"
 #include "pipeline/plan.h"
 
 namespace joey::control {
@@ -246,16 +246,13 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
   if (!steps.ok()) {
     return steps.status().WithContext(fmt::format("the pipeline '{}'", pipeline.name));
   }
-  for (const std::string& text : steps->checks) {
-    Result<std::vector<Check>> checks = Check::Parse(text);
-    if (!checks.ok()) {
-      return checks.status().WithContext(fmt::format("the pipeline '{}'", pipeline.name));
-    }
-  }
   JOEY_ASSIGN_OR_RETURN(ConfigsByVersion configs, LoadConfigs(connection, config_ids));
 
   std::vector<PlannedModel> models;
+  std::vector<StepFields> fields;
   for (const PlanNode& node : steps->nodes) {
+    StepFields& step = fields.emplace_back();
+    step.splits = node.kind == NodeKind::kRandomSplit || node.kind == NodeKind::kValueSplit;
     for (const ModelReference& reference : node.models) {
       JOEY_ASSIGN_OR_RETURN(PlannedModel model,
                             PlanModel(connection, files, reference, configs, viewer));
@@ -263,9 +260,13 @@ Result<DeploymentPlan> PlanDeployment(Connection& connection, const ModelFiles& 
       if (std::find(ids.begin(), ids.end(), model.config.id) == ids.end()) {
         plan.model_config_ids.push_back(model.config.id);
       }
+      JOEY_ASSIGN_OR_RETURN(ModelFields model_fields, FieldsOf(model.version, model.config));
+      step.models.push_back(std::move(model_fields));
       models.push_back(std::move(model));
     }
   }
+  JOEY_RETURN_IF_ERROR(
+      CheckFit(*steps, fields).WithContext(fmt::format("the pipeline '{}'", pipeline.name)));
   JOEY_RETURN_IF_ERROR(CheckConfigsBelong(connection, definition, config_ids, plan.model_config_ids,
                                           configs, pipeline.name, viewer));
   KeepUsedSidekicks(models, plan.engine);

@@ -60,8 +60,9 @@ TEST_F(DeploymentsTest, DocumentHoldsWhatTheEngineNeeds) {
 }
 
 TEST_F(DeploymentsTest, RedeployKeepsTheIdAndRaisesTheGeneration) {
-  const std::int64_t a = *Upload("a", SmallOnnx(1, "a"));
-  const std::int64_t b = *Upload("b", SmallOnnx(1, "b"));
+  // Each can be a step before the other.
+  const std::int64_t a = *Upload("a", SmallOnnx(1, "a", "x0"));
+  const std::int64_t b = *Upload("b", SmallOnnx(1, "b", "x0"));
   const auto first = CreatePipeline("p", {StepOf(a)});
   const auto second = CreatePipeline("p", {StepOf(a), StepOf(b), StepOf(a)});
   const std::int64_t id = *Deploy("p", first);

@@ -2,11 +2,13 @@
 
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <string_view>
 
 #include "base/files.h"
 #include "base/format_bytes.h"
@@ -27,11 +29,20 @@ constexpr seconds kStableAfter{60};  // then earlier failures are forgotten
 // Only what a program needs to run at all; no secrets of the operator.
 std::vector<std::string> EngineEnvironment() {
   std::vector<std::string> out;
-  for (const char* name :
-       {"PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "JOEY_ONNXRUNTIME_LIBRARY",
-        "JOEY_TENSORFLOW_DIRECTORY", "JOEY_CACHE", "XDG_CACHE_HOME", "HOME", "JOEY_OFFLINE",
-        "JOEY_PYTHON", "JOEY_WORKERS", "ASAN_OPTIONS", "TSAN_OPTIONS"}) {
+  for (const char* name : {"PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
+                           "JOEY_ONNXRUNTIME_LIBRARY", "JOEY_TENSORFLOW_DIRECTORY", "JOEY_CACHE",
+                           "XDG_CACHE_HOME", "HOME", "JOEY_OFFLINE", "JOEY_PYTHON", "JOEY_WORKERS",
+                           "ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name)) out.push_back(std::string(name) + "=" + value);
+  }
+  // An engine may fetch the plug-in of its models: index, proxies and certificates are pip's.
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    for (const std::string_view prefix :
+         {"PIP_", "http_proxy=", "https_proxy=", "no_proxy=", "HTTP_PROXY=", "HTTPS_PROXY=",
+          "NO_PROXY=", "SSL_CERT_FILE=", "REQUESTS_CA_BUNDLE="}) {
+      if (text.starts_with(prefix)) out.emplace_back(text);
+    }
   }
   return out;
 }

@@ -105,6 +105,7 @@ struct Engine::Impl {
       LimitUnpackedArrow(std::min(limits::kArrowUnpackedBytesMax, share));
     }
     runner.LimitBodies(body_bytes_max);
+    if (!pipeline->in_process()) runner.RunAside();
     native = {.answer = [this](const http::Request& request,
                                InferOutcome& outcome) { return AnswerNative(request, outcome); },
               .error = InferError};
@@ -192,7 +193,8 @@ Result<std::unique_ptr<Engine>> Engine::Start(DeploymentDocument document, HostP
         impl->flight, FlightPort::Open({.pipeline = impl->pipeline.get(),
                                         .log = impl->log.get(),
                                         .runner = &impl->runner,
-                                        .batch_bytes_max = impl->message_bytes_max},
+                                        .batch_bytes_max = impl->message_bytes_max,
+                                        .idle_max = impl->document.flight_idle_max},
                                        impl->server.address().host, *impl->document.flight_port));
   }
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));

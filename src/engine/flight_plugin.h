@@ -3,6 +3,7 @@
 
 #include <arrow/record_batch.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,6 +29,8 @@ class FlightBackend {
  public:
   virtual ~FlightBackend() = default;
   virtual const std::string& pipeline() const = 0;
+  // How long a client may neither send nor take anything.
+  virtual std::chrono::seconds idle_max() const = 0;
   // Of the pipeline's inputs, as far as they are known before there is data.
   virtual std::shared_ptr<arrow::Schema> input_schema() const = 0;
   // kNotFound: a path that is not this pipeline's. kInvalidArgument: a command that is not

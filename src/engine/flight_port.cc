@@ -192,6 +192,7 @@ struct FlightPort::Impl final : FlightBackend {
   explicit Impl(const Parts& given) : parts(given), schema(InputSchema(*given.pipeline)) {}
 
   const std::string& pipeline() const override { return parts.pipeline->context().pipeline_name; }
+  std::chrono::seconds idle_max() const override { return parts.idle_max; }
   std::shared_ptr<arrow::Schema> input_schema() const override { return schema; }
 
   Status Check(const std::vector<std::string>& path, const std::string& command) const override {

@@ -1,6 +1,7 @@
 // Inference by Arrow Flight: streams of record batches in, streams of answers out (docs/flight.md).
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -19,6 +20,7 @@ class FlightPort {
     InferenceLog* log;  // may be null
     RequestRunner* runner;
     std::size_t batch_bytes_max;
+    std::chrono::seconds idle_max;  // of a stream, see FlightBackend
   };
 
   // Opens the library and listens. kFailedPrecondition: there is no library; kUnavailable: the

@@ -50,22 +50,33 @@ OipModelInfo Describe(const Pipeline& pipeline) {
   return info;
 }
 
-Status UnknownOutput(const std::string& name, const InferenceRecord& record) {
+std::vector<std::string> ColumnsOf(const InferenceRecord& record) {
   std::vector<std::string> names = record.out->schema()->field_names();
   if (record.extra != nullptr) {
     for (const std::string& extra : record.extra->schema()->field_names()) names.push_back(extra);
   }
-  std::string list;
-  for (const std::string& one : names) list += (list.empty() ? "'" : ", '") + one + "'";
-  std::string hint = "there are " + list + "; leave 'outputs' out to get all";
+  return names;
+}
+
+Status UnknownOutput(const std::string& name, const std::vector<std::string>& names) {
+  std::string hint = "there are " + QuotedList(names) + "; leave 'outputs' out to get all";
   const std::string guess = DidYouMean(name, names);
   if (!guess.empty()) hint = guess + " " + hint;
   return InvalidArgument("the pipeline has no output '" + name + "'", std::move(hint));
 }
 
+Status MissingThisTime(const std::string& name) {
+  return FailedPrecondition("this answer has no output '" + name + "'",
+                            "a challenger that is late or fails gives none, nor does a model that "
+                            "a split did not choose; leave 'outputs' out to get what there is");
+}
+
 }  // namespace
 
-OipCore::OipCore(Engine engine) : engine_(std::move(engine)), info_(Describe(*engine_.pipeline)) {}
+OipCore::OipCore(Engine engine)
+    : engine_(std::move(engine)),
+      info_(Describe(*engine_.pipeline)),
+      outputs_(engine_.pipeline->OutputNames()) {}
 
 Result<const OipModelInfo*> OipCore::Find(std::string_view name, std::string_view version) const {
   if (name != info_.name) {
@@ -98,6 +109,10 @@ Result<std::vector<OipTensor>> OipCore::Infer(OipRequest request) {
 
 Result<std::vector<OipColumn>> OipCore::Run(OipRequest request, std::int64_t time_ms,
                                             std::int64_t start_ns, InferOutcome& outcome) const {
+  for (const std::string& name : request.outputs) {
+    if (outputs_ && std::find(outputs_->begin(), outputs_->end(), name) == outputs_->end())
+      return UnknownOutput(name, *outputs_);
+  }
   JOEY_ASSIGN_OR_RETURN(std::shared_ptr<arrow::RecordBatch> in,
                         OipToBatch(std::move(request.inputs)));
   const auto parse_ns = static_cast<std::uint64_t>(OipClockNanos() - start_ns);
@@ -116,7 +131,8 @@ Result<std::vector<OipColumn>> OipCore::Run(OipRequest request, std::int64_t tim
   for (std::string& name : request.outputs) {
     std::shared_ptr<arrow::Array> array = FindColumn(*record.out, name);
     if (array == nullptr && record.extra != nullptr) array = FindColumn(*record.extra, name);
-    if (array == nullptr) return UnknownOutput(name, record);
+    if (array == nullptr && outputs_) return MissingThisTime(name);
+    if (array == nullptr) return UnknownOutput(name, ColumnsOf(record));
     JOEY_ASSIGN_OR_RETURN(OipColumn column, OipFromColumn(std::move(name), *array));
     columns.push_back(std::move(column));
   }

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,14 +32,17 @@ class OipCore final : public OipService {
   Result<std::vector<OipTensor>> Infer(OipRequest request) override;
 
   // Runs and logs, without counting: for handlers that a RequestRunner calls. The outputs that were
-  // asked for in that order, or all of the pipeline. InvalidArgument: one that there is not.
+  // asked for in that order, or all of the pipeline. InvalidArgument: one that there is not,
+  // as far as possible before anything runs.
   // `start_ns` is the steady clock's time when reading the request began.
   Result<std::vector<OipColumn>> Run(OipRequest request, std::int64_t time_ms,
                                      std::int64_t start_ns, InferOutcome& outcome) const;
 
  private:
   const Engine engine_;
-  OipModelInfo info_;
+  const OipModelInfo info_;
+  // Null where it is not known which there are before there is data.
+  const std::optional<std::vector<std::string>> outputs_;
 };
 
 // The steady clock, in nanoseconds.

@@ -20,7 +20,8 @@ boost::asio::awaitable<http::Response> RequestRunner::Answer(const InferRoute& r
                                                              http::Request& request) {
   const bool small =
       request.body.size() <= limits::kInlineBodyBytesMax && !http::IsEncoded(request);
-  const bool fast = recent_run_ns_.load(std::memory_order_relaxed) <= limits::kInlineRunNanosMax;
+  const bool fast =
+      !aside_ && recent_run_ns_.load(std::memory_order_relaxed) <= limits::kInlineRunNanosMax;
   if (small && fast) co_return RunHere(route, request);
   if (waiting_.fetch_add(1) >= limits::kComputeQueueMax) {
     waiting_.fetch_sub(1);

@@ -35,7 +35,9 @@ class RequestRunner {
   // be. `route` and `request` must live until the answer.
   boost::asio::awaitable<http::Response> Answer(const InferRoute& route, http::Request& request);
 
-  // To be called before the first Answer().
+  // Both are to be called before the first Answer().
+  // Requests that wait for another process never run where they were read: it may hang.
+  void RunAside() { aside_ = true; }
   void LimitBodies(std::size_t bytes_max) { body_bytes_max_ = bytes_max; }
 
   // Runs `work` on the calling thread: exceptions become a Status, the outcome is counted.
@@ -50,6 +52,7 @@ class RequestRunner {
 
   Metrics& metrics_;
   const int threads_;
+  bool aside_ = false;
   std::size_t body_bytes_max_ = limits::kInferBodyBytesMax;  // expanded
   std::atomic<std::uint64_t> recent_run_ns_ = 0;  // moving average of a request's model time
   std::atomic<int> waiting_ = 0;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/flight_plugin.h"
+#include "flight/idle_watch.h"
 
 namespace joey::engine {
 
@@ -50,7 +51,7 @@ arrow::Status ToArrow(const Status& status) {
 
 class Server final : public FlightServer, public flight::FlightServerBase {
  public:
-  explicit Server(FlightBackend& backend) : backend_(backend) {}
+  explicit Server(FlightBackend& backend) : backend_(backend), idle_(backend.idle_max()) {}
   ~Server() override { Stop(); }
 
   arrow::Status Start(const std::string& host, int port) {
@@ -110,18 +111,22 @@ class Server final : public FlightServer, public flight::FlightServerBase {
     const flight::FlightDescriptor& descriptor = reader.descriptor();
     Result<std::unique_ptr<FlightStream>> stream = backend_.Open(descriptor.path, descriptor.cmd);
     if (!stream.ok()) return ToArrow(stream.status());
+    IdleWatch::Stream idle(idle_, context.peer());
     bool begun = false;
     while (!context.is_cancelled()) {
-      ARROW_ASSIGN_OR_RAISE(flight::FlightStreamChunk chunk, reader.Next());
+      ARROW_ASSIGN_OR_RAISE(flight::FlightStreamChunk chunk,
+                            idle.Await([&] { return reader.Next(); }));
       if (chunk.data == nullptr && chunk.app_metadata == nullptr) break;
       if (chunk.data == nullptr) continue;
       const auto write = [&](const std::shared_ptr<arrow::RecordBatch>& answer) {
         arrow::Status written = begun ? arrow::Status::OK() : writer.Begin(answer->schema());
         begun = true;
         if (written.ok()) {
-          written = chunk.app_metadata == nullptr
-                        ? writer.WriteRecordBatch(*answer)
-                        : writer.WriteWithMetadata(*answer, chunk.app_metadata);
+          written = idle.Await([&] {
+            return chunk.app_metadata == nullptr
+                       ? writer.WriteRecordBatch(*answer)
+                       : writer.WriteWithMetadata(*answer, chunk.app_metadata);
+          });
         }
         return written.ok() ? Status() : Unavailable("the client went away: " + written.message());
       };
@@ -135,6 +140,7 @@ class Server final : public FlightServer, public flight::FlightServerBase {
   }
 
   FlightBackend& backend_;
+  IdleWatch idle_;
   bool running_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "data/made_columns.h"
+#include "pipeline/join_check.h"
 
 namespace joey {
 
@@ -18,6 +19,8 @@ namespace {
 
 constexpr std::string_view kOutputs = ".outputs[";
 constexpr std::string_view kInputs = ".inputs[";
+constexpr char kCount[] = "anomaly.count";
+constexpr char kFailures[] = "check_failures";
 
 // "housing.outputs[0]" as model, side and number.
 struct ModelColumn {
@@ -65,14 +68,6 @@ std::shared_ptr<arrow::Array> Find(const CheckedColumns& columns, std::string_vi
   return column ? FindModelColumn(*columns.steps, *columns.in, *column) : nullptr;
 }
 
-// The type of a tensor's column; null where it is not known before there is data.
-std::shared_ptr<arrow::DataType> TypeOf(const FieldSpec& field) {
-  if (!field.type || !field.row_shape) return nullptr;
-  std::shared_ptr<arrow::DataType> type = ArrowElementType(*field.type);
-  for (std::size_t i = 0; i < field.row_shape->size(); ++i) type = ListOf(type, ListFlavor::kInner);
-  return type;
-}
-
 std::shared_ptr<arrow::BooleanArray> AllFalse(std::int64_t rows) {
   std::string bits(static_cast<std::size_t>(rows) / 8 + 1, '\0');
   return std::make_shared<arrow::BooleanArray>(rows, arrow::Buffer::FromString(std::move(bits)));
@@ -107,7 +102,7 @@ std::shared_ptr<arrow::Array> FailuresOf(
 }  // namespace
 
 Result<std::unique_ptr<CheckRunner>> CheckRunner::Make(const std::vector<std::string>& texts,
-                                                       const Step& last, CheckColumn column) {
+                                                       const StepFields& last, CheckColumn column) {
   if (texts.empty()) return std::unique_ptr<CheckRunner>();
   std::unique_ptr<CheckRunner> runner(new CheckRunner());
   std::map<std::string, Check> anomalies;
@@ -125,11 +120,7 @@ Result<std::unique_ptr<CheckRunner>> CheckRunner::Make(const std::vector<std::st
         }
         continue;
       }
-      if (name == "count") {
-        return InvalidArgument("a check cannot be named 'count', anomaly.count is their number",
-                               "give it another name");
-      }
-      JOEY_RETURN_IF_ERROR(runner->CheckOutputs(check, last));
+      JOEY_RETURN_IF_ERROR(CheckColumns(check, last));
       anomalies.insert_or_assign(name, std::move(check));
     }
   }
@@ -139,33 +130,6 @@ Result<std::unique_ptr<CheckRunner>> CheckRunner::Make(const std::vector<std::st
   }
   runner->check_failures_ = !runner->legacy_.empty() || column == CheckColumn::kCheckFailures;
   return runner;
-}
-
-Status CheckRunner::CheckOutputs(const Check& check, const Step& last) const {
-  for (const ModelRunner& model : last.models()) {
-    if (model.outputs().empty()) continue;
-    std::map<std::string, std::shared_ptr<arrow::DataType>, std::less<>> types;
-    for (const FieldSpec& output : model.outputs()) {
-      if (auto type = TypeOf(output)) types.emplace("out." + output.name, std::move(type));
-    }
-    for (const std::string& column : check.columns()) {
-      if (!column.starts_with("out.") || column == "out._model_split") continue;
-      const bool known =
-          std::any_of(model.outputs().begin(), model.outputs().end(),
-                      [&](const FieldSpec& output) { return column.substr(4) == output.name; });
-      if (known) continue;
-      std::vector<std::string> names;
-      for (const FieldSpec& output : model.outputs()) names.push_back("out." + output.name);
-      return InvalidArgument(
-          fmt::format("the check '{}' reads '{}', the model '{}' gives {}", check.name(), column,
-                      model.reference().name, fmt::join(names, ", ")),
-          "use one of these names");
-    }
-    JOEY_RETURN_IF_ERROR(
-        check.CheckTypes(types).WithContext(fmt::format("the check '{}'", check.name())));
-    if (!last.splits()) break;  // challengers have names of their own
-  }
-  return {};
 }
 
 Result<std::shared_ptr<arrow::BooleanArray>> CheckRunner::Evaluate(const Check& check,
@@ -188,6 +152,13 @@ Result<std::shared_ptr<arrow::BooleanArray>> CheckRunner::Evaluate(const Check& 
   return verdict;
 }
 
+std::vector<std::string> CheckRunner::column_names() const {
+  std::vector<std::string> names = anomaly_names_;
+  if (!names.empty()) names.insert(names.begin(), kCount);
+  if (check_failures_) names.emplace_back(kFailures);
+  return names;
+}
+
 Status CheckRunner::Run(const CheckedColumns& columns, ExtraColumns& extra) const {
   const std::int64_t rows = columns.in->num_rows();
   std::vector<std::shared_ptr<arrow::BooleanArray>> verdicts;
@@ -202,12 +173,12 @@ Status CheckRunner::Run(const CheckedColumns& columns, ExtraColumns& extra) cons
     failures.emplace_back(check.expression_text(), std::move(verdict));
   }
   if (!verdicts.empty()) {
-    extra.Add("anomaly.count", CountsOf(verdicts, rows));
+    extra.Add(kCount, CountsOf(verdicts, rows));
     for (std::size_t i = 0; i < verdicts.size(); ++i) {
       extra.Add(anomaly_names_[i], std::move(verdicts[i]));
     }
   }
-  if (check_failures_) extra.Add("check_failures", FailuresOf(failures, rows));
+  if (check_failures_) extra.Add(kFailures, FailuresOf(failures, rows));
   return {};
 }
 

@@ -36,7 +36,10 @@ class CheckRunner {
   // `texts` are those of the Check steps, in order; the last of one name counts. `last` is the
   // pipeline's last step, whose columns must be there and fit. Null without checks.
   static Result<std::unique_ptr<CheckRunner>> Make(const std::vector<std::string>& texts,
-                                                   const Step& last, CheckColumn column);
+                                                   const StepFields& last, CheckColumn column);
+
+  // The columns it adds.
+  std::vector<std::string> column_names() const;
 
   bool needs_steps() const { return !legacy_.empty(); }
 
@@ -46,7 +49,6 @@ class CheckRunner {
 
  private:
   CheckRunner() = default;
-  Status CheckOutputs(const Check& check, const Step& last) const;
   Result<std::shared_ptr<arrow::BooleanArray>> Evaluate(const Check& check,
                                                         const CheckedColumns& columns,
                                                         std::int64_t rows) const;

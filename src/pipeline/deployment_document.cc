@@ -66,6 +66,13 @@ Result<DeploymentDocument> Read(const json& document) {
   }
   if (document.contains("flight") && !document["flight"].is_null()) {
     out.flight_port = document["flight"].at("port").get<int>();
+    const int idle =
+        document["flight"].value("idle_seconds", static_cast<int>(out.flight_idle_max.count()));
+    if (idle < 1 || idle > 86400) {
+      return InvalidArgument("flight.idle_seconds is " + std::to_string(idle),
+                             "give a number of seconds up to a day");
+    }
+    out.flight_idle_max = std::chrono::seconds(idle);
   }
   if (document.contains("owner") && !document["owner"].is_null()) {
     out.owner_pid_file = document["owner"].at("pid_file");

@@ -3,6 +3,7 @@
 
 #include <arrow/type_fwd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -52,10 +53,11 @@ struct DeploymentDocument {
   std::int64_t memory_bytes = 0;  // 0: no limit
   CheckColumn check_column = CheckColumn::kAnomaly;
   std::optional<LogSettings> logs;
-  std::optional<int> grpc_port;    // none: no gRPC; 0: any free port
-  std::optional<int> flight_port;  // none: no Arrow Flight; 0: any free port
-  std::string owner_pid_file;      // empty: nobody to outlive
-  std::string scratch_directory;   // not of the document: made when a model has to be unpacked
+  std::optional<int> grpc_port;               // none: no gRPC; 0: any free port
+  std::optional<int> flight_port;             // none: no Arrow Flight; 0: any free port
+  std::chrono::seconds flight_idle_max{600};  // then the client is cut off
+  std::string owner_pid_file;                 // empty: nobody to outlive
+  std::string scratch_directory;  // not of the document: made when a model has to be unpacked
 };
 
 // Errors name the key that is missing or wrong.

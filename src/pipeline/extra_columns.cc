@@ -24,7 +24,7 @@ void ExtraColumns::AddShadows(std::vector<ShadowOutput> shadows) {
 void ExtraColumns::AddLastModels(const Choice& choice, const std::vector<std::string>& texts) {
   TextColumn column;
   for (const std::uint32_t model : choice.by_row) column.Add(texts[model]);
-  Add("metadata.last_model", column.Finish());
+  Add(kLastModels, column.Finish());
 }
 
 std::shared_ptr<arrow::Array> ExtraColumns::Find(std::string_view name) const {
@@ -53,7 +53,7 @@ std::shared_ptr<arrow::RecordBatch> WithModelSplit(const std::shared_ptr<arrow::
   arrow::ArrayVector columns;
   columns.push_back(ListColumn(std::move(ends), column.Finish(), ListFlavor::kInner));
   columns.insert(columns.end(), out->columns().begin(), out->columns().end());
-  static const std::string kName = "_model_split";
+  static const std::string kName = kModelSplit;
   thread_local SchemaCache schemas;
   auto schema = schemas.Get(columns, [&](std::size_t i) -> const std::string& {
     return i == 0 ? kName : out->schema()->field(static_cast<int>(i) - 1)->name();

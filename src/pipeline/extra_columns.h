@@ -13,6 +13,9 @@
 
 namespace joey {
 
+inline constexpr char kModelSplit[] = "_model_split";
+inline constexpr char kLastModels[] = "metadata.last_model";
+
 // Gathers columns under their full names.
 class ExtraColumns {
  public:

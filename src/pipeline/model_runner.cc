@@ -16,48 +16,6 @@ std::vector<std::string> Names(const std::vector<FieldSpec>& fields) {
   return out;
 }
 
-FieldSpec FieldOf(const TensorSpec& spec) {
-  FieldSpec field{spec.name, spec.type, 1, std::nullopt};
-  for (std::size_t i = 1; i < spec.shape.size(); ++i) {
-    if (spec.shape[i] < 0) field.row_elements.reset();
-    if (field.row_elements) *field.row_elements *= spec.shape[i];
-  }
-  // Without a batch dimension the whole tensor is one row's.
-  if (spec.shape.empty()) {
-    field.row_elements.reset();
-  } else {
-    field.row_shape.emplace(spec.shape.begin() + 1, spec.shape.end());
-  }
-  return field;
-}
-
-// Of a column of a table model.
-FieldSpec FieldOf(const arrow::Field& field) {
-  FieldSpec out{field.name(), std::nullopt, std::nullopt, std::vector<std::int64_t>()};
-  const arrow::DataType* type = field.type().get();
-  for (;; type = type->field(0)->type().get()) {
-    if (type->id() == arrow::Type::FIXED_SIZE_LIST) {
-      out.row_shape->push_back(static_cast<const arrow::FixedSizeListType&>(*type).list_size());
-    } else if (type->id() == arrow::Type::LIST || type->id() == arrow::Type::LARGE_LIST) {
-      out.row_shape->push_back(-1);
-    } else {
-      break;
-    }
-  }
-  out.type = ElementTypeOf(*type);
-  if (!out.type) out.row_shape.reset();
-  return out;
-}
-
-std::vector<FieldSpec> FieldsOf(const std::shared_ptr<arrow::Schema>& schema) {
-  std::vector<FieldSpec> out;
-  if (schema == nullptr) return out;
-  for (const auto& field : schema->fields()) {
-    out.push_back(FieldOf(*field));
-  }
-  return out;
-}
-
 Result<arrow::ArrayVector> RunOnce(const Model& model, std::span<const Tensor> inputs,
                                    std::int64_t rows) {
   JOEY_ASSIGN_OR_RETURN(std::vector<Tensor> outputs, model.Run(inputs));
@@ -117,27 +75,23 @@ std::shared_ptr<arrow::Array> FindColumn(const arrow::RecordBatch& batch, std::s
 
 Result<ModelRunner> ModelRunner::Make(const ModelEntry& entry, LoadedModel model) {
   ModelRunner runner(entry, std::move(model));
+  runner.fields_.model = entry.reference.name;
   if (runner.model_.tensors != nullptr) {
     runner.tensor_inputs_ = runner.model_.tensors->inputs();
-    for (const TensorSpec& spec : runner.tensor_inputs_) runner.inputs_.push_back(FieldOf(spec));
+    for (const TensorSpec& spec : runner.tensor_inputs_) {
+      runner.fields_.inputs.push_back(FieldOf(spec));
+    }
     for (const TensorSpec& spec : runner.model_.tensors->outputs()) {
-      runner.outputs_.push_back(FieldOf(spec));
+      runner.fields_.outputs.push_back(FieldOf(spec));
     }
   } else {
-    runner.inputs_ = FieldsOf(runner.model_.tables->input_schema());
-    runner.outputs_ = FieldsOf(runner.model_.tables->output_schema());
+    runner.fields_.inputs = FieldsOf(runner.model_.tables->input_schema());
+    runner.fields_.outputs = FieldsOf(runner.model_.tables->output_schema());
   }
-  const std::vector<std::string>& fields = entry.tensor_fields;
-  if (fields.empty()) return runner;
-  if (fields.size() != runner.inputs_.size()) {
-    return InvalidArgument("tensor_fields of model '" + entry.reference.name + "' has " +
-                               std::to_string(fields.size()) + " names, the model has " +
-                               std::to_string(runner.inputs_.size()) + " inputs",
-                           "give one name per input");
-  }
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    runner.inputs_[i].name = fields[i];
-    if (!runner.tensor_inputs_.empty()) runner.tensor_inputs_[i].name = fields[i];
+  const std::vector<std::string>& names = entry.tensor_fields;
+  JOEY_RETURN_IF_ERROR(RenameInputs(entry.reference.name, names, runner.fields_.inputs));
+  for (std::size_t i = 0; i < names.size() && !runner.tensor_inputs_.empty(); ++i) {
+    runner.tensor_inputs_[i].name = names[i];
   }
   return runner;
 }
@@ -150,7 +104,7 @@ Status ModelRunner::MissingColumn(const std::string& wanted, const arrow::Record
   std::string guess = DidYouMean(wanted, columns);
   if (!guess.empty()) hint = guess + " " + hint;
   return InvalidArgument("the column '" + wanted + "' is missing: model '" + reference().name +
-                             "' takes " + QuotedList(Names(inputs_)) + ", there are " +
+                             "' takes " + QuotedList(Names(fields_.inputs)) + ", there are " +
                              QuotedList(columns),
                          std::move(hint));
 }
@@ -211,8 +165,8 @@ Result<std::shared_ptr<arrow::RecordBatch>> ModelRunner::RunTables(
   } else {
     arrow::FieldVector fields;
     arrow::ArrayVector columns;
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      const std::string& name = inputs_[i].name;
+    for (std::size_t i = 0; i < fields_.inputs.size(); ++i) {
+      const std::string& name = fields_.inputs[i].name;
       std::shared_ptr<arrow::Array> column = FindColumn(*previous, name);
       if (column == nullptr) column = FindColumn(request, name);
       if (column == nullptr) return MissingColumn(name, *previous);

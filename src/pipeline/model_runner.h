@@ -10,17 +10,10 @@
 
 #include "base/status.h"
 #include "pipeline/deployment_document.h"
+#include "pipeline/model_fields.h"
 #include "runtime/loaded_model.h"
 
 namespace joey {
-
-// What is known of a column before there is data.
-struct FieldSpec {
-  std::string name;
-  std::optional<ElementType> type;
-  std::optional<std::int64_t> row_elements;            // values of one row
-  std::optional<std::vector<std::int64_t>> row_shape;  // of one row; -1 is any size
-};
 
 // Immutable; Run() may be called from several threads at once.
 class ModelRunner {
@@ -29,10 +22,9 @@ class ModelRunner {
   static Result<ModelRunner> Make(const ModelEntry& entry, LoadedModel model);
 
   const ModelReference& reference() const { return entry_.reference; }
-  // Columns it takes, by the names they have in the pipeline; empty where it takes what there is.
-  const std::vector<FieldSpec>& inputs() const { return inputs_; }
-  // Columns it gives; empty where nothing was declared.
-  const std::vector<FieldSpec>& outputs() const { return outputs_; }
+  const ModelFields& fields() const { return fields_; }
+  const std::vector<FieldSpec>& inputs() const { return fields_.inputs; }
+  const std::vector<FieldSpec>& outputs() const { return fields_.outputs; }
   // Whether it runs in this process, where a small model costs microseconds.
   bool in_process() const { return model_.tensors != nullptr; }
 
@@ -52,8 +44,7 @@ class ModelRunner {
   ModelEntry entry_;
   LoadedModel model_;
   std::vector<TensorSpec> tensor_inputs_;  // the model's, named as in the pipeline
-  std::vector<FieldSpec> inputs_;
-  std::vector<FieldSpec> outputs_;
+  ModelFields fields_;
 };
 
 // The column of that name, or null.

@@ -69,12 +69,51 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Make(const DeploymentDocument& docum
       pipeline->steps_.push_back(std::make_unique<SplitStep>(node, std::move(runners)));
     }
   }
-  JOEY_RETURN_IF_ERROR(CheckJoins(pipeline->steps_));
-  JOEY_ASSIGN_OR_RETURN(pipeline->checks_, CheckRunner::Make(plan.checks, *pipeline->steps_.back(),
-                                                             document.check_column));
+  std::vector<StepFields> fields;
+  for (const auto& step : pipeline->steps_) fields.push_back(step->fields());
+  JOEY_RETURN_IF_ERROR(CheckJoins(fields));
+  JOEY_ASSIGN_OR_RETURN(pipeline->checks_,
+                        CheckRunner::Make(plan.checks, fields.back(), document.check_column));
   pipeline->MakeHints();
   pipeline->MakeContexts(document);
   return pipeline;
+}
+
+std::optional<std::vector<std::string>> Pipeline::OutputNames() const {
+  std::vector<std::string> names;
+  const Step& last = *steps_.back();
+  for (const auto& step : steps_) {
+    for (std::size_t i = 1; !step->splits() && i < step->models().size(); ++i) {
+      if (step->models()[i].outputs().empty()) return std::nullopt;  // of a challenger
+    }
+  }
+  for (const ModelRunner& model : last.models()) {
+    if (model.outputs().empty()) return std::nullopt;
+    for (const FieldSpec& output : model.outputs()) {
+      if (std::find(names.begin(), names.end(), output.name) == names.end())
+        names.push_back(output.name);
+    }
+    if (!last.splits()) break;
+  }
+  const bool splits =
+      std::any_of(steps_.begin(), steps_.end(), [](const auto& step) { return step->splits(); });
+  if (splits) names.emplace_back(kModelSplit);
+  if (last.splits()) names.emplace_back(kLastModels);
+  const std::vector<std::string>& shadows = contexts_.front()->shadow_columns;
+  names.insert(names.end(), shadows.begin(), shadows.end());
+  if (checks_ != nullptr) {
+    const std::vector<std::string> checks = checks_->column_names();
+    names.insert(names.end(), checks.begin(), checks.end());
+  }
+  return names;
+}
+
+bool Pipeline::in_process() const {
+  return std::all_of(steps_.begin(), steps_.end(), [](const std::unique_ptr<Step>& step) {
+    if (!step->splits()) return step->models().front().in_process();
+    return std::all_of(step->models().begin(), step->models().end(),
+                       [](const ModelRunner& model) { return model.in_process(); });
+  });
 }
 
 void Pipeline::MakeHints() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,14 @@ class Pipeline {
   const RecordContext& context() const { return *contexts_.front(); }
   const std::vector<std::unique_ptr<Step>>& steps() const { return steps_; }
   const std::vector<std::shared_ptr<ShadowCounts>>& shadow_counts() const { return shadow_counts_; }
+
+  // Every column that an answer of the pipeline may have: outputs, challengers' outputs, checks.
+  // Null where that is not known before there is data.
+  std::optional<std::vector<std::string>> OutputNames() const;
+
+  // Whether the answer needs no other process, so that it may come within microseconds. Challengers
+  // of a shadow deployment do not count.
+  bool in_process() const;
 
   // Runs all rows of `in` through the steps. A step takes its inputs by name from the columns of
   // the step before it, then from the request's own columns. Columns that no step takes pass

@@ -45,6 +45,11 @@ class Step {
   // Of a step that chooses between its models: for each what `_model_split` shows. Otherwise none.
   virtual std::span<const std::string> split_texts() const { return {}; }
   bool splits() const { return !split_texts().empty(); }
+  StepFields fields() const {
+    StepFields out{{}, splits()};
+    for (const ModelRunner& model : models()) out.models.push_back(model.fields());
+    return out;
+  }
   // `previous`: the columns of the step before; of the first step, the request's.
   virtual Result<StepResult> Run(const std::shared_ptr<arrow::RecordBatch>& previous,
                                  const std::shared_ptr<arrow::RecordBatch>& request) const = 0;
