@@ -1,12 +1,14 @@
 """What lists of the control plane cost: 20 workspaces, 200 pipelines with 5 versions each, 100 models.
 
 Prints the median of every list call in milliseconds, as an owner of all and as an administrator, how the
-number of pipelines changes it, and the memory of `joey serve` over the rounds.
+number of pipelines changes it, the CPU time of `joey serve` for one call (which a busy machine does not
+change), and the memory of `joey serve` over the rounds.
 
     .venv/bin/python bench/lists.py [--pipelines 200] [--rounds 5]
 """
 
 import argparse
+import os
 import pathlib
 import statistics
 import sys
@@ -28,6 +30,11 @@ def memory_mib(pid):
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise RuntimeError(f"process {pid} has no VmRSS")
+
+
+def cpu_ms(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def fill(api, pipelines):
@@ -71,19 +78,19 @@ def calls(workspaces):
     }
 
 
-def measure(api, workspaces):
-    """Median milliseconds and size of the answer by call."""
+def measure(server, api, workspaces):
+    """Median milliseconds, CPU milliseconds of the server and size of the answer by call."""
     out = {}
     for name, document in calls(workspaces).items():
         path = f"/v1/api/{name.partition(',')[0].partition(' ')[0]}"
-        times, size = [], 0
+        times, size, before = [], 0, cpu_ms(server.pid)
         for _ in range(CALLS):
             start = time.perf_counter()
             answer = api.http.post(path, json=document)
             times.append((time.perf_counter() - start) * 1000)
             answer.raise_for_status()
             size = len(answer.content)
-        out[name] = statistics.median(times), size
+        out[name] = statistics.median(times), (cpu_ms(server.pid) - before) / CALLS, size
     return out
 
 
@@ -103,17 +110,21 @@ def main():
                 )
             )
             half = fill(owner, arguments.pipelines // 2)
-            before = measure(owner, half)
+            before = measure(server, owner, half)
             workspaces = fill(owner, arguments.pipelines - arguments.pipelines // 2)
-            print(f"| call | ms, {arguments.pipelines // 2} pipelines | ms, all | administrator | KiB |")
-            print("|---|---|---|---|---|")
-            after, as_administrator = measure(owner, workspaces), measure(administrator, workspaces)
-            for name, (time_ms, size) in after.items():
-                cells = (before[name][0], time_ms, as_administrator[name][0], size / 1024)
+            half_title = f"ms, {arguments.pipelines // 2} pipelines"
+            print(f"| call | {half_title} | ms, all | CPU ms | administrator | KiB |")
+            print("|---|---|---|---|---|---|")
+            after, as_administrator = (
+                measure(server, owner, workspaces),
+                measure(server, administrator, workspaces),
+            )
+            for name, (time_ms, cpu, size) in after.items():
+                cells = (before[name][0], time_ms, cpu, as_administrator[name][0], size / 1024)
                 print(f"| {name} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
             memory = [memory_mib(server.pid)]
             for _ in range(arguments.rounds):
-                measure(owner, workspaces)
+                measure(server, owner, workspaces)
                 memory.append(memory_mib(server.pid))
             print("\nMiB of joey serve by round:", ", ".join(f"{value:.1f}" for value in memory))
         finally:

@@ -1,4 +1,4 @@
-"""The conformance cases of connections and tags, judged by the cases' compare.py."""
+"""The conformance cases of connections, tags and users, judged by the cases' compare.py."""
 
 import harness
 import httpx
@@ -58,6 +58,35 @@ def test_tags_on_models(cases, tmp_path, joey_factory):
     tag.remove_from_model(model.id())
     case.observed["after_remove"] = [list(wl.list_tags()), list(wl.search_models("My Great Tag"))]
     case.judge(tmp_path, by_hand=("add_model", "list_model"))
+
+
+def test_users_api(joey_factory, cases, tmp_path):
+    case = Case(cases, "users-api")
+    server = joey_factory(auth="builtin")
+    for email, options in (("root@example.com", ["--administrator"]), ("ann@example.com", [])):
+        server.command("user", "create", email, "--no-password", *options)
+    root, ann = (
+        harness.Api(server.url, server.command("token", "create", email, "--name", "t"))
+        for email in ("root@example.com", "ann@example.com")
+    )
+    users = root.post("/v1/api/users/query", {})["users"]
+    assert len(users) == 2
+    recorded = case.check("query")["value"]
+    for id, user in users.items():
+        assert user["id"] == id
+        assert set(recorded["keys_of_a_user"]) | set(recorded["admin_has"]) <= set(user)
+    case.observed["query"] = {key: sorted(users[id]) for key in recorded}
+    id = next(id for id, user in users.items() if user["email"] == "ann@example.com")
+    assert root.post("/v1/api/users/query", {"user_ids": [id]}) == {"users": {id: users[id]}}
+    assert ann.post("/v1/api/users/query", {"user_ids": ["nobody"]}) == {"users": {}}
+    case.observed["deactivate"] = root.post("/v1/api/users/deactivate", {"email": "ann@example.com"})
+    assert ann.http.post("/v1/api/users/query", json={}).status_code == 401
+    assert root.post("/v1/api/users/query", {"user_ids": [id]})["users"][id]["enabled"] is False
+    case.observed["activate"] = root.post("/v1/api/users/activate", {"email": "ann@example.com"})
+    assert ann.http.post("/v1/api/users/query", json={}).status_code == 200
+    for api in (root, ann):
+        api.close()
+    case.judge(tmp_path, by_hand=("query_some",))
 
 
 def table(listed):

@@ -31,9 +31,11 @@ std::optional<bool> InferenceAccess::Known(const User& user, const std::string& 
 
 Result<bool> InferenceAccess::Look(const User& user, const std::string& deployment) {
   const std::uint64_t epoch = epoch_.load(std::memory_order_acquire);
+  // By its number alone: while a deployment is given another name, the old one is served as well.
+  const std::int64_t id = TrailingNumber(deployment);
   Role role = Role::kNone;
   JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) -> Status {
-    JOEY_ASSIGN_OR_RETURN(role, RoleOf(connection, user, Resource::kDeploymentName, deployment));
+    JOEY_ASSIGN_OR_RETURN(role, RoleOf(connection, user, Resource::kDeployment, id));
     return {};
   }));
   const bool sees = role >= Role::kCollaborator;

@@ -21,7 +21,7 @@ class InferenceAccess {
   // Whether `user` sees the deployment "<deploy_id>-<id>", as far as that was looked up a moment
   // ago. Never blocks.
   std::optional<bool> Known(const User& user, const std::string& deployment) const;
-  // Asks the database and remembers the answer.
+  // Asks the database and remembers the answer. For names that the gateway has a route to.
   Result<bool> Look(const User& user, const std::string& deployment);
   // After the users of a workspace were changed.
   void Forget() { epoch_.fetch_add(1, std::memory_order_acq_rel); }

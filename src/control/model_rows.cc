@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "base/clock.h"
@@ -46,14 +47,14 @@ Status LoadModelVersions(Connection& connection, std::string_view where,
     out.push_back(std::move(version));
   }));
   JOEY_RETURN_IF_ERROR(broken);
+  std::unordered_map<std::int64_t, ModelVersion*> places;
+  for (std::size_t i = first; i < out.size(); ++i) places[out[i].id] = &out[i];
   return connection.Query(
       "SELECT x.model_version_id, t.id, t.tag FROM model_version_tag x JOIN tag t "
       "ON t.id = x.tag_id WHERE x.model_version_id IN (SELECT v.id " +
           chosen + std::string(where) + ") ORDER BY t.id",
       values, [&](const SqlRow& row) {
-        for (std::size_t i = first; i < out.size(); ++i) {
-          if (out[i].id == row.Int(0)) out[i].tags.push_back({row.Int(1), row.Text(2)});
-        }
+        places.at(row.Int(0))->tags.push_back({row.Int(1), row.Text(2)});
       });
 }
 
