@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 namespace joey::api {
 
@@ -27,7 +28,9 @@ std::optional<std::size_t> PlaceIn(std::string_view path, std::string_view key) 
 std::vector<ResourceKey> KeysOf(const json& value) {
   std::vector<ResourceKey> out;
   if (value.is_array()) {
-    for (const json& item : value) out.emplace_back(item.get<std::int64_t>());
+    std::set<std::int64_t> numbers;
+    for (const json& item : value) numbers.insert(item.get<std::int64_t>());
+    out.assign(numbers.begin(), numbers.end());
   } else if (value.is_string()) {
     out.emplace_back(value.get<std::string>());
   } else if (value.is_number_integer()) {
