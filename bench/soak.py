@@ -231,6 +231,10 @@ def cycles(joey, options):
     states = {}
     for i in range(options.count + 1):
         if i in (0, 10, options.count // 2, options.count):
+            # What the last engine left of its log is shipped in the background.
+            wait_until(
+                lambda: not [f for f in (joey.data / "spool").rglob("*") if f.is_file()], what="the spools"
+            )
             states[f"after {i}"] = held(joey)
         if i == options.count:
             break
