@@ -142,7 +142,8 @@ def test_undeploying_under_load_disturbs_no_other_pipeline(joey):
         own = Api(joey.url)
         while not enough.is_set():
             response = own.http.post(deployment.path, json=[{"tensor": [1, 2, 3]}])
-            if response.status_code not in (200, 404, 503):
+            # What an engine had begun, it answered.
+            if response.status_code not in (200, 404) and "no engine" not in response.text:
                 problems.append(response.text)
         own.close()
 
