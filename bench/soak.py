@@ -1,8 +1,10 @@
-"""What deployments go through in a long life, with figures: `python bench/soak.py redeploy|cycles`.
+"""What deployments go through in a long life, with figures: `python bench/soak.py redeploy|scale|cycles`.
 
 redeploy   about --rate requests a second while the pipeline is deployed anew again and again: other models,
            an older version, more and fewer replicas, autoscaling. Every answer is checked: it must be of a
            version that was deployed while its request was under way. Prints what failed and latencies.
+scale      --rate requests a second and few of them by turns, to a deployment that follows the load; the same
+           checks, and how often the number of engines changed.
 cycles     deploy, infer, undeploy --count times: what `joey serve` holds before and after.
 
 Each starts a `joey serve` of its own on a free port and ends it. Exit status 1: a failure or a wrong answer.
@@ -58,19 +60,19 @@ class Connection:
         return piece
 
 
-def client(port, path, rate, shared, results):
+def client(port, path, shared, results):
     """A process of several threads that send `rate` requests a second together."""
     times, problems, counts = [], [], [0] * THREADS
 
     def run(number):
         connection = Connection(port, path)
-        pause = THREADS / rate
-        due = time.perf_counter() + pause * number / THREADS
+        due = time.perf_counter() + number / shared["rate"].value
         while not shared["stop"].value and len(problems) < 20:
             now = time.perf_counter()
             if now < due:
                 time.sleep(due - now)
-            due = max(due + pause, now - 1)  # a second may be made up for, no more
+            # A second may be made up for, no more.
+            due = max(due + THREADS / shared["rate"].value, now - 1)
             first = shared["ready"].value
             row = [counts[number] % 1000, 1, number]
             start = time.perf_counter()
@@ -145,65 +147,93 @@ def change(redeploys, number):
     return factor, kinds[kind]
 
 
+class Clients:
+    """Client processes, and what they saw."""
+
+    def __init__(self, joey, path, options):
+        self.shared = {
+            "stop": multiprocessing.Value("b", 0),
+            "begun": multiprocessing.Value("i", 0),
+            "ready": multiprocessing.Value("i", 0),
+            "rate": multiprocessing.Value("d", options.rate / options.clients),
+            "factors": multiprocessing.Array("d", 10000),
+        }
+        self.shared["factors"][0] = FACTORS[0]
+        self.results = multiprocessing.Queue()
+        self.processes = [
+            multiprocessing.Process(target=client, args=(joey.port, path, self.shared, self.results))
+            for _ in range(options.clients)
+        ]
+        self.start = time.monotonic()
+        for process in self.processes:
+            process.start()
+
+    def passed(self):
+        return time.monotonic() - self.start
+
+    def report(self, **figures):
+        """Ends them and prints what they saw; whether all was right."""
+        self.shared["stop"].value = 1
+        took = self.passed()
+        answers = [self.results.get(timeout=60) for _ in self.processes]
+        for process in self.processes:
+            process.join()
+        times = sorted(t for _, some, _ in answers for t in some)
+        problems = [p for _, _, some in answers for p in some]
+        figures |= {
+            "requests": len(times),
+            "per_second": round(len(times) / took),
+            "failed": sum(p.startswith("failed") for p in problems),
+            "wrong": sum(p.startswith("wrong") for p in problems),
+            "p50_ms": round(times[len(times) // 2] * 1000, 2),
+            "p99_ms": round(times[len(times) * 99 // 100] * 1000, 2),
+            "max_ms": round(times[-1] * 1000, 1),
+        }
+        print(json.dumps(figures, indent=1))
+        print("\n".join(problems[:10]))
+        return not problems
+
+
 def redeploy(joey, options):
     api = Api(joey.url)
     redeploys = Redeploys(api, "soak")
-    shared = {
-        "stop": multiprocessing.Value("b", 0),
-        "begun": multiprocessing.Value("i", 0),
-        "ready": multiprocessing.Value("i", 0),
-        "factors": multiprocessing.Array("d", 10000),
-    }
     for which in (1, 0):
         redeploys.deploy(which)
         wait_until(redeploys.finished, what="the first versions")
-    shared["factors"][0] = FACTORS[0]
-    results = multiprocessing.Queue()
-    clients = [
-        multiprocessing.Process(
-            target=client,
-            args=(joey.port, redeploys.deployment.path, options.rate / options.clients, shared, results),
-        )
-        for _ in range(options.clients)
-    ]
-    start = time.monotonic()
-    for process in clients:
-        process.start()
+    clients = Clients(joey, redeploys.deployment.path, options)
     changes = 0
-    while time.monotonic() - start < options.seconds:
+    while clients.passed() < options.seconds:
         changes += 1
-        shared["factors"][changes], act = change(redeploys, changes)
-        shared["begun"].value = changes
+        clients.shared["factors"][changes], act = change(redeploys, changes)
+        clients.shared["begun"].value = changes
         act()
         wait_until(redeploys.finished, what=f"change {changes}")
-        shared["ready"].value = changes
+        clients.shared["ready"].value = changes
         time.sleep(options.pause)
-    shared["stop"].value = 1
-    took = time.monotonic() - start
-    answers = [results.get(timeout=60) for _ in clients]
-    for process in clients:
-        process.join()
-    times = sorted(t for _, some, _ in answers for t in some)
-    problems = [p for _, _, some in answers for p in some]
+    good = clients.report(changes=changes)
     redeploys.deployment.undeploy()
     api.close()
-    print(
-        json.dumps(
-            {
-                "requests": len(times),
-                "per_second": round(len(times) / took),
-                "changes": changes,
-                "failed": sum(p.startswith("failed") for p in problems),
-                "wrong": sum(p.startswith("wrong") for p in problems),
-                "p50_ms": round(times[len(times) // 2] * 1000, 2),
-                "p99_ms": round(times[len(times) * 99 // 100] * 1000, 2),
-                "max_ms": round(times[-1] * 1000, 1),
-            },
-            indent=1,
-        )
-    )
-    print("\n".join(problems[:10]))
-    return not problems
+    return good
+
+
+def scale(joey, options):
+    api = Api(joey.url)
+    version = api.upload("scale", models.scale(FACTORS[0], 3))
+    load = {"replica_min": 1, "replica_max": 4, "type": "cpu", "cpu_utilization": 30}
+    deployment = api.deploy_versions("scale", [version], [], cpus=0.1, autoscale=load)
+    clients = Clients(joey, deployment.path, options)
+    numbers = [1]
+    while clients.passed() < options.seconds:
+        full = int(clients.passed() / options.phase) % 2 == 0
+        clients.shared["rate"].value = (options.rate if full else options.rate / 40) / options.clients
+        running = sum(engine["status"] == "Running" for engine in deployment.status()["engines"])
+        if running != numbers[-1]:
+            numbers.append(running)
+        time.sleep(0.1)
+    good = clients.report(engines=numbers)
+    deployment.undeploy()
+    api.close()
+    return good
 
 
 def held(joey):
@@ -231,6 +261,10 @@ def cycles(joey, options):
     states = {}
     for i in range(options.count + 1):
         if i in (0, 10, options.count // 2, options.count):
+            # What the last engine left of its log is shipped in the background.
+            wait_until(
+                lambda: not [f for f in (joey.data / "spool").rglob("*") if f.is_file()], what="the spools"
+            )
             states[f"after {i}"] = held(joey)
         if i == options.count:
             break
@@ -257,18 +291,19 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["redeploy", "cycles"])
+    parser.add_argument("what", choices=["redeploy", "scale", "cycles"])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=float, default=2000)
     parser.add_argument("--clients", type=int, default=2, help="client processes")
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between two changes")
+    parser.add_argument("--phase", type=float, default=15, help="seconds of much and of little load")
     parser.add_argument("--count", type=int, default=200)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="joey-soak-") as folder:
         joey = Joey(pathlib.Path(folder) / "data", ["--scale-up-seconds", "1", "--scale-down-seconds", "4"])
         joey.start()
         try:
-            good = {"redeploy": redeploy, "cycles": cycles}[options.what](joey, options)
+            good = {"redeploy": redeploy, "scale": scale, "cycles": cycles}[options.what](joey, options)
         finally:
             left = joey.close()
     if left:

@@ -38,7 +38,7 @@ std::string CpuQuota(double cpus) {
 }  // namespace
 
 Result<std::unique_ptr<Cgroup>> Cgroup::Make(const std::string& name, double cpus,
-                                             std::int64_t memory_bytes) {
+                                             std::int64_t memory_bytes, const std::string& root) {
   std::unique_ptr<Cgroup> group(new Cgroup());
   const auto enter = [&](const std::string& parent) -> Result<std::string> {
     JOEY_RETURN_IF_ERROR(MakeGroup(parent));
@@ -48,14 +48,14 @@ Result<std::unique_ptr<Cgroup>> Cgroup::Make(const std::string& name, double cpu
     group->procs_files_.push_back(path + "/cgroup.procs");
     return path;
   };
-  Result<std::string> controllers = ReadFile(kRoot + "/cgroup.controllers", 4096);
+  Result<std::string> controllers = ReadFile(root + "/cgroup.controllers", 4096);
   if (controllers.ok() && controllers->find("cpu") != std::string::npos &&
       controllers->find("memory") != std::string::npos) {
     // Version 2: controllers must be passed down level by level.
-    JOEY_RETURN_IF_ERROR(WriteControl(kRoot + "/cgroup.subtree_control", "+cpu +memory"));
-    JOEY_RETURN_IF_ERROR(MakeGroup(kRoot + "/joey"));
-    JOEY_RETURN_IF_ERROR(WriteControl(kRoot + "/joey/cgroup.subtree_control", "+cpu +memory"));
-    JOEY_ASSIGN_OR_RETURN(std::string path, enter(kRoot + "/joey"));
+    JOEY_RETURN_IF_ERROR(WriteControl(root + "/cgroup.subtree_control", "+cpu +memory"));
+    JOEY_RETURN_IF_ERROR(MakeGroup(root + "/joey"));
+    JOEY_RETURN_IF_ERROR(WriteControl(root + "/joey/cgroup.subtree_control", "+cpu +memory"));
+    JOEY_ASSIGN_OR_RETURN(std::string path, enter(root + "/joey"));
     std::string quota = cpus > 0 ? CpuQuota(cpus) : "max";
     JOEY_RETURN_IF_ERROR(
         WriteControl(path + "/cpu.max", quota + " " + std::to_string(kPeriodMicros)));
@@ -67,24 +67,24 @@ Result<std::unique_ptr<Cgroup>> Cgroup::Make(const std::string& name, double cpu
     group->cpu_file_ = path + "/cpu.stat";
     return group;
   }
-  if (!Exists(kRoot + "/cpu/cpu.cfs_quota_us") && !Exists(kRoot + "/cpu/tasks")) {
+  if (!Exists(root + "/cpu/cpu.cfs_quota_us") && !Exists(root + "/cpu/tasks")) {
     return Unavailable("this machine has no control groups for CPU and memory");
   }
   if (cpus > 0) {
-    JOEY_ASSIGN_OR_RETURN(std::string path, enter(kRoot + "/cpu/joey"));
+    JOEY_ASSIGN_OR_RETURN(std::string path, enter(root + "/cpu/joey"));
     JOEY_RETURN_IF_ERROR(WriteControl(path + "/cpu.cfs_period_us", std::to_string(kPeriodMicros)));
     JOEY_RETURN_IF_ERROR(WriteControl(path + "/cpu.cfs_quota_us", CpuQuota(cpus)));
   }
   if (memory_bytes > 0) {
-    JOEY_ASSIGN_OR_RETURN(std::string path, enter(kRoot + "/memory/joey"));
+    JOEY_ASSIGN_OR_RETURN(std::string path, enter(root + "/memory/joey"));
     JOEY_RETURN_IF_ERROR(
         WriteControl(path + "/memory.limit_in_bytes", std::to_string(memory_bytes)));
     // Memory and swap together; kernels may lack the file.
     (void)WriteControl(path + "/memory.memsw.limit_in_bytes", std::to_string(memory_bytes));
     group->oom_file_ = path + "/memory.oom_control";
   }
-  if (Exists(kRoot + "/cpuacct/cpuacct.usage")) {
-    JOEY_ASSIGN_OR_RETURN(std::string path, enter(kRoot + "/cpuacct/joey"));
+  if (Exists(root + "/cpuacct/cpuacct.usage")) {
+    JOEY_ASSIGN_OR_RETURN(std::string path, enter(root + "/cpuacct/joey"));
     group->cpu_file_ = path + "/cpuacct.usage";
   }
   return group;

@@ -16,9 +16,10 @@ class Cgroup {
  public:
   // `name` becomes a directory below "joey" of each controller. `cpus` 0 and `memory_bytes` 0 mean
   // no limit of that kind. kUnavailable where this process may not make groups. An existing group
-  // of that name is taken over and its limits are set anew.
+  // of that name is taken over and its limits are set anew. `root`: where the groups are mounted.
   static Result<std::unique_ptr<Cgroup>> Make(const std::string& name, double cpus,
-                                              std::int64_t memory_bytes);
+                                              std::int64_t memory_bytes,
+                                              const std::string& root = "/sys/fs/cgroup");
   // Removes the groups of that name that an earlier run left, and ends the processes in them.
   static void Remove(const std::string& name);
   ~Cgroup();
