@@ -50,7 +50,8 @@ TEST_F(WorkspacesTest, UsersAreAddedPromotedAndRemoved) {
   const std::int64_t id = *workspaces_->Create("w", ann.id);
   const auto users = [&] {
     std::string out;
-    for (const User& user : workspaces_->Get(id)->users) out += user.email + user.user_type + " ";
+    const Workspace workspace = *workspaces_->Get(id);
+    for (const User& user : workspace.users) out += user.email + user.user_type + " ";
     return out;
   };
   EXPECT_EQ(workspaces_->AddUser(id, "nobody@ex.co", false).code(), Code::kNotFound);
