@@ -11,6 +11,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Flows that are about metadata run a second time with PostgreSQL.
+ON_POSTGRESQL = ["tests/test_api.py", "tests/test_sdk_flow.py", "tests/test_deployments.py"]
 
 # What the tests of a preset need in their environment; settings of the caller's own win. Of libraries
 # that are not ours, and compiled without ThreadSanitizer, it sees only half.
@@ -48,6 +50,10 @@ def run(name, command, report, environment):
     return passed, failed, skipped
 
 
+def flows(name, pytest, report, environment):
+    return run(name, [*pytest, f"--junitxml={report}"], report, environment)
+
+
 def lint():
     print("-- lint", flush=True)
     status = subprocess.run([sys.executable, "scripts/lint.py", "--quick"], cwd=ROOT).returncode
@@ -81,19 +87,17 @@ def main():
         "--output-junit",
         str(reports / "ctest.xml"),
     ]
-    pytest = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-n",
-        "2",
-        f"--junitxml={reports / 'pytest.xml'}",
-    ]
+    pytest = [sys.executable, "-m", "pytest", "-q", "-n", "2"]
     totals = [lint()] if arguments.lint else []
     totals += [
         run("unit tests", ctest, reports / "ctest.xml", environment),
-        run("flows", pytest, reports / "pytest.xml", environment),
+        flows("flows", pytest, reports / "pytest.xml", environment),
+        flows(
+            "flows on PostgreSQL",
+            pytest + ON_POSTGRESQL,
+            reports / "postgresql.xml",
+            dict(environment, JOEY_TEST_METADATA="postgresql"),
+        ),
     ]
     passed, failed, skipped = (sum(column) for column in zip(*totals))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
