@@ -207,6 +207,14 @@ CREATE TABLE model_version_tag (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX model_version_tag_tag ON model_version_tag(tag_id);
 )sql"},
+    {"models of other frameworks", R"sql(
+-- The file that was converted from the uploaded one; empty where that is used itself.
+ALTER TABLE model_version ADD COLUMN native_sha TEXT NOT NULL DEFAULT '';
+-- The Python environment (workers/locks) that has loaded it; empty for others.
+ALTER TABLE model_version ADD COLUMN environment TEXT NOT NULL DEFAULT '';
+-- That environment with its digest, where it serves the model.
+ALTER TABLE model_version ADD COLUMN image_path TEXT NOT NULL DEFAULT '';
+)sql"},
 };
 
 }  // namespace
