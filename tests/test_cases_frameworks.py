@@ -1,8 +1,6 @@
 """Conformance cases of models in other frameworks (guide L636-773, L5145-5382, L6271-6507)."""
 
-import os
 import re
-import subprocess
 import textwrap
 import zipfile
 
@@ -212,20 +210,6 @@ def test_byop_demand_curve(shared_joey, cases, undeployed, tmp_path):
 
 
 # Heavy frameworks: where their environments are installed
-
-
-@pytest.fixture(scope="module")
-def heavy():
-    """Skips where an environment is missing, unless JOEY_HEAVY=1 (make test-heavy) wants it installed."""
-
-    def need(lock):
-        done = subprocess.run([harness.binary(), "env", "list"], capture_output=True, text=True, check=True)
-        there = any(line.startswith(f"{lock}-") for line in done.stdout.splitlines())
-        if not there and os.environ.get("JOEY_HEAVY") != "1":
-            pytest.skip(f"the environment {lock} is not installed: make test-heavy does that")
-        subprocess.run([harness.binary(), "env", "install", lock], check=True, timeout=1200)
-
-    return need
 
 
 def test_torch_multi_io(check_joey, cases, undeployed, tmp_path, capsys, heavy):

@@ -2,7 +2,6 @@
 
 import io
 import os
-import pathlib
 import pickle
 import subprocess
 import textwrap
@@ -50,14 +49,6 @@ def pickled(tmp_path):
         return file
 
     return make
-
-
-def python_of(lock):
-    """The interpreter of an environment, which is made first."""
-    done = subprocess.run([harness.binary(), "env", "install", lock], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    cache = os.environ.get("JOEY_CACHE") or pathlib.Path.home() / ".cache/joey"
-    return pathlib.Path(cache) / "envs" / done.stdout.strip() / "bin/python"
 
 
 def text_of(model):
@@ -118,7 +109,7 @@ x = np.arange(20.0).reshape(10, 2)
 pickle.dump(DecisionTreeRegressor().fit(x, x[:, 0]), open(sys.argv[1], "wb"))
 """
     file = tmp_path / "tree.pkl"
-    subprocess.run([python_of("sklearn-1.2"), "-c", program, file], check=True)
+    subprocess.run([harness.python_of("sklearn-1.2"), "-c", program, file], check=True)
     model = wl.upload_model("old-tree", file, Framework.SKLEARN, row(F32, 2), one("y", F32))
     assert "scikit-learn 1.2.2" in text_of(model)
 
