@@ -295,6 +295,9 @@ class ModelVersion:
     def _refresh(self) -> None:
         answer = self._client._post("/v1/api/models/get_version_by_id", model_version_id=self.id())
         self._document = answer["model_version"]["model_version"]
+        config = answer["model_version"].get("config")
+        if config:  # the runtime is known once the model is ready
+            self._config = ModelConfig(self._client, config, self)
 
     def _fields_of(self, key: str) -> Fields:
         position: Position = "input" if key == "inputs" else "output"
