@@ -91,7 +91,10 @@ Result<std::shared_ptr<const TableModel>> ModelLoader::LoadFramework(
                         EnvironmentOf(entry.framework, entry.environment, entry.path));
   options.input_schema = entry.input_schema;
   options.output_schema = entry.output_schema;
-  options.processes = threads_;
+  const WorkerShare share = shares_.Of(entry);
+  options.processes = share.processes;
+  options.memory_bytes = share.memory_bytes;
+  options.variables = entry.workers.environment;
   options.print = [name = entry.reference.name](std::string_view line) {
     spdlog::info("[{}] {}", name, line);
   };

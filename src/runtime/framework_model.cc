@@ -29,6 +29,8 @@ Result<WorkerPoolOptions> FrameworkWorker(const FrameworkModelOptions& options,
   // Isolated from the environment and the user's packages, and without writing byte code.
   pool.arguments = {runtime.interpreter, "-I", "-B", runtime.worker_directory, kind};
   pool.environment = WorkerEnvironmentVariables();
+  pool.environment.insert(pool.environment.end(), options.variables.begin(),
+                          options.variables.end());
   pool.readable = PythonDirectories(runtime);
   pool.files = {options.path};
   pool.memory_bytes = options.memory_bytes;

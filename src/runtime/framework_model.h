@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/status.h"
@@ -27,7 +28,8 @@ struct FrameworkModelOptions {
   EnvironmentSpec environment;
   std::shared_ptr<arrow::Schema> input_schema;  // both are needed
   std::shared_ptr<arrow::Schema> output_schema;
-  int processes = 1;                                          // requests that run at once
+  std::vector<std::string> variables;  // "NAME=value", for the workers' environment
+  int processes = 1;                   // requests that run at once
   std::int64_t memory_bytes = limits::kWorkerMemoryBytesMax;  // of one process
   // For one request; for a conversion as a whole.
   std::chrono::milliseconds timeout{limits::kModelSecondsMax * 1000};
