@@ -81,6 +81,7 @@ class SklearnModel(tabular.TabularModel):
                 )
         except Exception as error:
             raise Incompatible(f"skl2onnx cannot convert it: {reason(error)}") from error
+        _send_missing_values(graph.graph, self.model)
         given = [output.name for output in graph.graph.output]
         wanted = []
         for method in self.methods:
@@ -89,6 +90,25 @@ class SklearnModel(tabular.TabularModel):
                 raise Incompatible(f"the converted model gives {given}, not {name}")
             wanted.append(name)
         return onnx_graph.fitted(graph, wanted, self.outputs), f"skl2onnx {skl2onnx.__version__}"
+
+
+def _send_missing_values(graph, model):
+    """Tells the trees of a graph on which side missing values go; skl2onnx leaves that out for forests."""
+    final = model.steps[-1][1] if hasattr(model, "steps") else model
+    trees = [final] if hasattr(final, "tree_") else getattr(final, "estimators_", ())
+    nodes = [node for node in graph.node if node.op_type.startswith("TreeEnsemble")]
+    if len(nodes) != 1 or not all(hasattr(tree, "tree_") for tree in trees):
+        return
+    sides = [getattr(tree.tree_, "missing_go_to_left", None) for tree in trees]
+    if not sides or any(side is None for side in sides):
+        return
+    said = {attribute.name: attribute for attribute in nodes[0].attribute}
+    places = list(zip(said["nodes_treeids"].ints, said["nodes_nodeids"].ints))
+    if sorted(places) != [(t, n) for t, side in enumerate(sides) for n in range(len(side))]:
+        return  # in another order than scikit-learn's own
+    missing = said["nodes_missing_value_tracks_true"]
+    del missing.ints[:]
+    missing.ints.extend(int(sides[t][n]) for t, n in places)
 
 
 def _thresholds(thing, found, level):
