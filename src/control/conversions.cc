@@ -51,6 +51,7 @@ void Conversions::Stop() {
 void Conversions::Add(std::int64_t version_id) {
   {
     const std::lock_guard lock(mutex_);
+    if (!known_.insert(version_id).second) return;
     queue_.push_back(version_id);
   }
   changed_.notify_one();
@@ -67,6 +68,8 @@ void Conversions::Work() {
       queue_.pop_front();
     }
     Run(id);
+    const std::lock_guard lock(mutex_);
+    known_.erase(id);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,7 +39,8 @@ class Conversions {
   // Gives up what is running; the next Start() begins it again.
   void Stop();
 
-  // A version in the state kPendingNative or kPendingContainer.
+  // A version in the state kPendingNative or kPendingContainer; one that is known already is not
+  // done twice.
   void Add(std::int64_t version_id);
 
  private:
@@ -54,9 +56,10 @@ class Conversions {
 
   Database& database_;
   const ModelFiles& files_;
-  std::mutex mutex_;  // over the queue
+  std::mutex mutex_;  // over the queue and what is known
   std::condition_variable changed_;
   std::deque<std::int64_t> queue_;
+  std::set<std::int64_t> known_;  // in the queue or under way
   std::atomic<bool> stopping_ = false;
   std::vector<std::thread> threads_;
 };
