@@ -21,7 +21,7 @@ stop: ## end the server that `make demo` left running
 test: build ## unit tests and flows
 	@.venv/bin/python scripts/run_tests.py $(PRESET)
 
-test-heavy: build ## models of Keras and PyTorch; installs their environments (2 GB) into the cache
+test-heavy: build ## models of Keras and PyTorch (needs python3-torch); installs 2 GB into the cache
 	@JOEY_HEAVY=1 .venv/bin/python -m pytest -q tests/test_cases_frameworks.py tests/test_framework_models_heavy.py
 
 asan tsan: ## all tests with a sanitizer
