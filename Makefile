@@ -21,6 +21,9 @@ stop: ## end the server that `make demo` left running
 test: build ## unit tests and flows
 	@.venv/bin/python scripts/run_tests.py $(PRESET)
 
+test-heavy: build ## models of Keras and PyTorch (needs python3-torch); installs 2 GB into the cache
+	@JOEY_HEAVY=1 .venv/bin/python -m pytest -q tests/test_cases_frameworks.py tests/test_framework_models_heavy.py
+
 asan tsan: ## all tests with a sanitizer
 	@$(MAKE) --no-print-directory test PRESET=$@
 
@@ -37,4 +40,4 @@ format: setup ## format C++ and Python in place
 clean: ## remove what was built
 	rm -rf build
 
-.PHONY: help setup build demo stop test asan tsan bench lint format clean
+.PHONY: help setup build demo stop test test-heavy asan tsan bench lint format clean

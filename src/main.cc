@@ -4,6 +4,7 @@
 
 #include "cli/admin.h"
 #include "cli/engine.h"
+#include "cli/environments.h"
 #include "cli/plugins.h"
 #include "cli/serve.h"
 #include "cli/users.h"
@@ -18,6 +19,7 @@ int main(int argc, char** argv) {
   joey::cli::AddUserCommand(app);
   joey::cli::AddTokenCommand(app);
   joey::cli::AddAdminCommands(app);
+  joey::cli::AddEnvironmentCommand(app);
   app.add_subcommand("version", "Print the version")->callback([] {
     fmt::print("joey {}\n", joey::cli::kVersion);
   });

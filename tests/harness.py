@@ -24,6 +24,15 @@ def binary():
     return pathlib.Path(os.environ.get("JOEY_BIN", ROOT / "build" / "release" / "joey"))
 
 
+def python_of(lock):
+    """The interpreter of an environment of model workers, which is installed where it is missing."""
+    done = subprocess.run([binary(), "env", "install", lock], capture_output=True, text=True, timeout=1200)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    cache = os.environ.get("JOEY_CACHE") or pathlib.Path.home() / ".cache/joey"
+    return pathlib.Path(cache) / "envs" / done.stdout.strip() / "bin/python"
+
+
 def wait_until(condition, seconds=60.0, what="the condition"):
     """Calls `condition` until it gives something true, which is returned."""
     deadline = time.monotonic() + seconds

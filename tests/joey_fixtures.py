@@ -9,6 +9,7 @@ joey           a server of the test's own, which it may stop and kill
 joey_factory   several of them, with options: joey_factory("--check-column", "check_failures")
 postgresql     a PostgreSQL server of the tests' own, for tests that are about it
 cases          the folder of the shared cases; the test is skipped where there is none
+heavy          heavy("keras"): the interpreter of a large Python environment, or the test is skipped
 tensorflow     the folder of the TensorFlow plug-in, installed into the cache (280 MB, once); without it and
                with JOEY_OFFLINE=1 the test is skipped
 
@@ -22,7 +23,7 @@ import subprocess
 import pytest
 import wallaroo
 import with_postgresql
-from harness import MEMORY, ROOT, Api, Joey, binary, unique
+from harness import MEMORY, ROOT, Api, Joey, binary, python_of, unique
 
 SMALL = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory(MEMORY).build()
 
@@ -133,6 +134,21 @@ def cases():
     if not folder.is_dir():
         pytest.skip(f"the shared cases are not at {folder}; JOEY_CASES names another place")
     return folder
+
+
+@pytest.fixture(scope="session")
+def heavy():
+    """heavy("keras"): its interpreter; skips where that environment is not installed, unless JOEY_HEAVY=1."""
+    _need_binary()
+
+    def need(lock):
+        done = subprocess.run([binary(), "env", "list"], capture_output=True, text=True, check=True)
+        there = any(line.startswith(f"{lock}-") for line in done.stdout.splitlines())
+        if not there and os.environ.get("JOEY_HEAVY") != "1":
+            pytest.skip(f"the environment {lock} is not installed: `make test-heavy` does that")
+        return python_of(lock)
+
+    return need
 
 
 @pytest.fixture(scope="session")

@@ -238,7 +238,7 @@ json ToJson(const control::ModelVersion& version) {
           {"status", version.status},
           {"status_text", version.status_text},
           {"file_name", version.file_name},
-          {"image_path", nullptr},
+          {"image_path", version.image_path.empty() ? json(nullptr) : json(version.image_path)},
           {"arch", version.arch.empty() ? json(nullptr) : json(version.arch)},
           {"visibility", version.visibility},
           {"owner_id", version.owner_id},

@@ -6,10 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 
 #include "base/files.h"
+#include "runtime/framework_model.h"
 #include "runtime/tensorflow_plugin.h"
+#include "runtime/worker_environment.h"
 
 namespace joey::cli {
 namespace {
@@ -21,6 +24,19 @@ bool TerminationPending() {
   sigset_t pending;
   sigpending(&pending);
   return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
+// Says beside the ready file what is waited for while `install` runs.
+Status Waiting(const std::string& ready_file, const std::string& what,
+               const std::function<Status()>& install) {
+  spdlog::info("waiting for {} to be installed", what);
+  const std::string waiting = ready_file + ".waiting";
+  if (!ready_file.empty()) {
+    JOEY_RETURN_IF_ERROR(WriteFileAtomically(waiting, what + " is being downloaded"));
+  }
+  Status status = install();
+  if (!ready_file.empty()) ::unlink(waiting.c_str());
+  return status;
 }
 
 int Install(const TensorFlowInstall& how) {
@@ -58,18 +74,32 @@ void AddPluginCommand(CLI::App& app) {
   install->callback([arguments] { throw CLI::RuntimeError(Install(arguments->how)); });
 }
 
+namespace {
+
+// The environments of workers that were removed since the models were uploaded.
+Status PrepareEnvironments(const DeploymentDocument& document, const std::string& ready_file) {
+  for (const ModelEntry& model : document.models) {
+    if (model.environment.empty()) continue;
+    JOEY_ASSIGN_OR_RETURN(const EnvironmentSpec spec,
+                          EnvironmentOf(model.framework, model.environment, model.path));
+    JOEY_ASSIGN_OR_RETURN(const WorkerEnvironment environment, LocateEnvironment(spec));
+    if (::access(environment.interpreter.c_str(), X_OK) == 0) continue;
+    JOEY_RETURN_IF_ERROR(Waiting(ready_file, "the Python environment '" + spec.lock + "'", [&] {
+      return EnsureEnvironment(spec, TerminationPending).status();
+    }));
+  }
+  return {};
+}
+
+}  // namespace
+
 Status PreparePlugins(const DeploymentDocument& document, const std::string& ready_file) {
+  JOEY_RETURN_IF_ERROR(PrepareEnvironments(document, ready_file));
   const bool needed = std::any_of(document.models.begin(), document.models.end(),
                                   [](const ModelEntry& m) { return m.runtime == "tensorflow"; });
   if (!needed || TensorFlowIsInstalled()) return {};
-  spdlog::info("waiting for TensorFlow to be installed");
-  const std::string waiting = ready_file + ".waiting";
-  if (!ready_file.empty()) {
-    JOEY_RETURN_IF_ERROR(WriteFileAtomically(waiting, "TensorFlow is being downloaded"));
-  }
-  Status status = EnsureTensorFlow({.cancelled = TerminationPending}).status();
-  if (!ready_file.empty()) ::unlink(waiting.c_str());
-  return status;
+  return Waiting(ready_file, "TensorFlow",
+                 [] { return EnsureTensorFlow({.cancelled = TerminationPending}).status(); });
 }
 
 void PluginFetcher::Fetch(std::string_view runtime) {

@@ -92,7 +92,10 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   inference_access_ = std::make_unique<control::InferenceAccess>(*database_);
   workspaces_ = std::make_unique<control::Workspaces>(
       *database_, [access = inference_access_.get()] { access->Forget(); });
-  models_ = std::make_unique<control::Models>(*database_, *model_files_, settings.on_runtime);
+  conversions_ = std::make_unique<control::Conversions>(*database_, *model_files_);
+  models_ = std::make_unique<control::Models>(
+      *database_, *model_files_, settings.on_runtime,
+      [conversions = conversions_.get()](std::int64_t version) { conversions->Add(version); });
   pipelines_ = std::make_unique<control::Pipelines>(*database_);
   deployments_ = std::make_unique<control::Deployments>(*database_, *model_files_, *deployer_,
                                                         std::move(settings));
@@ -138,6 +141,7 @@ Status ServerProcess::Resume(const HostPort& address) {
   // Before engines are started: they look here for where to send their logs.
   JOEY_RETURN_IF_ERROR(WriteFileAtomically(data_->address_file(), address.ToString()));
   JOEY_RETURN_IF_ERROR(deployments_->Resume());
+  JOEY_RETURN_IF_ERROR(conversions_->Start());
   gateway_->SetReady();
   api_->SetReady();
   return {};
@@ -149,6 +153,7 @@ void ServerProcess::Stop() {
   deployer_->Shutdown();
   spool_recovery_->Stop();
   plugins_.Stop();
+  conversions_->Stop();
   server_->Drain(limits::kServeDrainSecondsMax);
   ::unlink(data_->address_file().c_str());
   server_->Stop();

@@ -14,6 +14,7 @@
 #include "cli/spool_recovery.h"
 #include "control/access.h"
 #include "control/connections.h"
+#include "control/conversions.h"
 #include "control/deployments.h"
 #include "control/inference_access.h"
 #include "control/models.h"
@@ -90,6 +91,7 @@ class ServerProcess {
   std::unique_ptr<control::AccessControl> access_;
   std::unique_ptr<control::InferenceAccess> inference_access_;
   std::unique_ptr<control::Workspaces> workspaces_;
+  std::unique_ptr<control::Conversions> conversions_;
   std::unique_ptr<control::Models> models_;
   std::unique_ptr<control::Pipelines> pipelines_;
   std::unique_ptr<control::Deployments> deployments_;

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "control/conversions.h"
 #include "control/fit.h"
 #include "control/machine.h"
 #include "control/model_rows.h"
@@ -79,6 +80,18 @@ Result<ConfigsByVersion> LoadConfigs(Connection& connection,
   return out;
 }
 
+Status CheckReady(const ModelVersion& version) {
+  if (version.status == kReady) return {};
+  if (version.status == kError) {
+    return FailedPrecondition(
+        fmt::format("the model '{}' cannot be deployed: {}", version.name, version.status_text),
+        "upload it again, without what is wrong");
+  }
+  return FailedPrecondition(
+      fmt::format("the model '{}' is not ready yet: {}", version.name, version.status),
+      "wait until model.status() is 'ready', then deploy again");
+}
+
 Result<PlannedModel> PlanModel(Connection& connection, const ModelFiles& files,
                                const ModelReference& step, ConfigsByVersion& configs,
                                const Viewer& viewer) {
@@ -97,7 +110,10 @@ Result<PlannedModel> PlanModel(Connection& connection, const ModelFiles& files,
     model.config = std::move(found.front());
     configs.emplace(model.version.id, model.config);
   }
-  JOEY_ASSIGN_OR_RETURN(model.path, files.Find(model.version.sha));
+  JOEY_RETURN_IF_ERROR(CheckReady(model.version));
+  const std::string& sha =
+      model.version.native_sha.empty() ? model.version.sha : model.version.native_sha;
+  JOEY_ASSIGN_OR_RETURN(model.path, files.Find(sha));
   return model;
 }
 
@@ -190,6 +206,9 @@ json DocumentOf(const Pipeline& pipeline, const PipelineVersion& version, json s
     listed.push_back(model.version.version);
     json entry = ReferenceOf(model.version);
     entry["path"] = model.path;
+    if (!model.version.native_sha.empty()) entry["file_sha"] = model.version.native_sha;
+    entry["framework"] = model.version.framework;
+    if (!model.version.environment.empty()) entry["environment"] = model.version.environment;
     entry["runtime"] = model.config.runtime;
     if (const auto found = engine.sidekicks.find(SidekickKey(model));
         found != engine.sidekicks.end()) {

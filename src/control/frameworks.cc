@@ -1,8 +1,6 @@
 #include "control/frameworks.h"
 
 #include <algorithm>
-#include <string>
-#include <vector>
 
 #include "base/suggest.h"
 #include "control/names.h"
@@ -10,70 +8,65 @@
 namespace joey::control {
 namespace {
 
-constexpr std::string_view kFrameworks[] = {
-    "onnx",
-    "tensorflow",
-    "python",
-    "keras",
-    "sklearn",
-    "pytorch",
-    "xgboost",
-    "hugging-face-feature-extraction",
-    "hugging-face-image-classification",
-    "hugging-face-image-segmentation",
-    "hugging-face-image-to-text",
-    "hugging-face-object-detection",
-    "hugging-face-question-answering",
-    "hugging-face-stable-diffusion-text-2-img",
-    "hugging-face-summarization",
-    "hugging-face-text-classification",
-    "hugging-face-translation",
-    "hugging-face-zero-shot-classification",
-    "hugging-face-zero-shot-image-classification",
-    "hugging-face-zero-shot-object-detection",
-    "hugging-face-sentiment-analysis",
-    "hugging-face-text-generation",
-    "custom",
-    "mlflow",
+const FrameworkInfo kFrameworks[] = {
+    {"onnx", "onnx", {}},
+    {"tensorflow", "tensorflow", {}},
+    {"python", "python", {}},
+    {"keras", "", {"keras"}, true},
+    {"sklearn", "", {"sklearn", "sklearn-1.2"}, true},
+    {"pytorch", "", {"pytorch"}, true},
+    {"xgboost", "", {"xgboost", "xgboost-1.7"}, true},
+    {"hugging-face-feature-extraction", "", {}},
+    {"hugging-face-image-classification", "", {}},
+    {"hugging-face-image-segmentation", "", {}},
+    {"hugging-face-image-to-text", "", {}},
+    {"hugging-face-object-detection", "", {}},
+    {"hugging-face-question-answering", "", {}},
+    {"hugging-face-stable-diffusion-text-2-img", "", {}},
+    {"hugging-face-summarization", "", {}},
+    {"hugging-face-text-classification", "", {}},
+    {"hugging-face-translation", "", {}},
+    {"hugging-face-zero-shot-classification", "", {}},
+    {"hugging-face-zero-shot-image-classification", "", {}},
+    {"hugging-face-zero-shot-object-detection", "", {}},
+    {"hugging-face-sentiment-analysis", "", {}},
+    {"hugging-face-text-generation", "", {}},
+    {"hugging-face-automatic-speech-recognition", "", {}},
+    {"custom", "", {"custom"}},
+    {"mlflow", "", {}},
 };
 
-std::string_view ConversionHint(std::string_view framework) {
-  if (framework == "sklearn" || framework == "xgboost") {
-    return "convert the model to ONNX with skl2onnx or onnxmltools and upload it with framework "
-           "'onnx'";
+bool Runs(const FrameworkInfo& framework) {
+  return !framework.runtime.empty() || framework.in_workers();
+}
+
+std::string Running() {
+  std::string out;
+  for (const FrameworkInfo& framework : kFrameworks) {
+    if (Runs(framework)) out += (out.empty() ? "'" : ", '") + std::string(framework.name) + "'";
   }
-  if (framework == "pytorch") {
-    return "convert the model to ONNX with torch.onnx.export and upload it with framework 'onnx'";
-  }
-  if (framework == "keras") {
-    return "save the model with model.export(folder), zip the folder and upload that with "
-           "framework "
-           "'tensorflow'";
-  }
-  return "convert the model to ONNX and upload it with framework 'onnx'";
+  return out;
 }
 
 }  // namespace
 
-std::span<const std::string_view> Frameworks() { return kFrameworks; }
+std::span<const FrameworkInfo> Frameworks() { return kFrameworks; }
 
-std::string_view RuntimeOf(std::string_view framework) {
-  return framework == "tensorflow" || framework == "python" ? framework : "onnx";
-}
-
-Status CheckFramework(std::string_view framework) {
-  if (framework == "onnx" || framework == "tensorflow" || framework == "python") return {};
-  if (std::find(std::begin(kFrameworks), std::end(kFrameworks), framework) !=
-      std::end(kFrameworks)) {
-    return {Code::kUnimplemented,
-            "models of the framework '" + std::string(framework) +
-                "' are not supported yet, only 'onnx', 'tensorflow' and 'python' are",
-            std::string(ConversionHint(framework))};
+Result<const FrameworkInfo*> FindFramework(std::string_view framework) {
+  const auto found = std::ranges::find(kFrameworks, framework, &FrameworkInfo::name);
+  if (found == std::end(kFrameworks)) {
+    std::vector<std::string> names;
+    for (const FrameworkInfo& known : kFrameworks) names.emplace_back(known.name);
+    const std::string near = DidYouMean(framework, names);
+    return InvalidArgument("there is no framework " + Quoted(framework),
+                           near.empty() ? "use one of " + Running() : near);
   }
-  const std::string near = DidYouMean(
-      framework, std::vector<std::string>(std::begin(kFrameworks), std::end(kFrameworks)));
-  return InvalidArgument("there is no framework " + Quoted(framework),
-                         near.empty() ? "use 'onnx', 'tensorflow' or 'python'" : near);
+  if (Runs(*found)) return &*found;
+  return Status(Code::kUnimplemented,
+                "models of the framework '" + std::string(framework) +
+                    "' are not supported yet, only those of " + Running() + " are",
+                "convert the model to ONNX and upload it with framework 'onnx', or wrap it in a "
+                "custom model (docs/models.md)");
 }
 
 }  // namespace joey::control

@@ -1,20 +1,31 @@
-// The model frameworks of the guide (F14), and what this release runs.
+// The model frameworks of the guide (F14), and how this release runs each.
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 
 namespace joey::control {
 
-std::span<const std::string_view> Frameworks();
+struct FrameworkInfo {
+  std::string_view name;
+  // What runs its models inside an engine; empty where they are converted or run in workers.
+  std::string_view runtime;
+  // Environments of its workers (workers/locks), in the order in which they are tried; those of
+  // frameworks that need none, or that this release does not run, are empty.
+  std::vector<std::string_view> environments;
+  bool converts = false;  // conversion to ONNX is tried first
 
-// What runs the models of a framework that CheckFramework() accepts: "onnx" or "tensorflow".
-std::string_view RuntimeOf(std::string_view framework);
+  bool in_workers() const { return !environments.empty(); }
+};
 
-// ok for "onnx" and "tensorflow"; Unimplemented for the others of the list; InvalidArgument for
+std::span<const FrameworkInfo> Frameworks();
+
+// Unimplemented for frameworks of the list that this release does not run; InvalidArgument for
 // anything else.
-Status CheckFramework(std::string_view framework);
+Result<const FrameworkInfo*> FindFramework(std::string_view framework);
 
 }  // namespace joey::control

@@ -19,7 +19,7 @@ Status LoadModelVersions(Connection& connection, std::string_view where,
   const std::string sql =
       "SELECT v.id, v.model_id, m.workspace_id, m.name, m.owner_id, v.version, v.sha, "
       "v.size_bytes, v.file_name, v.framework, v.arch, v.visibility, v.status, v.status_text, "
-      "v.signature_json, v.created_at, v.updated_at " +
+      "v.signature_json, v.created_at, v.updated_at, v.native_sha, v.environment, v.image_path " +
       chosen + std::string(where);
   JOEY_RETURN_IF_ERROR(connection.Query(sql, values, [&](const SqlRow& row) {
     ModelVersion version;
@@ -44,6 +44,9 @@ Status LoadModelVersions(Connection& connection, std::string_view where,
     }
     version.created_at = row.Int(15);
     version.updated_at = row.Int(16);
+    version.native_sha = row.Text(17);
+    version.environment = row.Text(18);
+    version.image_path = row.Text(19);
     out.push_back(std::move(version));
   }));
   JOEY_RETURN_IF_ERROR(broken);

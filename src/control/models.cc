@@ -10,11 +10,15 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/random.h"
+#include "control/conversions.h"
 #include "control/frameworks.h"
 #include "control/model_rows.h"
 #include "control/names.h"
+#include "control/schema_signature.h"
 #include "control/signature_json.h"
 #include "control/workspaces.h"
+#include "runtime/framework_model.h"
+#include "runtime/model_zip.h"
 #include "runtime/onnx_inspect.h"
 #include "runtime/saved_model_zip.h"
 
@@ -82,6 +86,15 @@ Result<ModelSignature> InspectFile(std::string_view framework, const std::string
   return InspectOnnx(mapped.bytes());
 }
 
+// What a worker will unpack is refused here where it is no good archive.
+Status InspectArchive(std::string_view framework, const std::string& path) {
+  if (framework == "custom") return EnvironmentOf(framework, "", path).status();
+  if (framework != "keras") return {};
+  JOEY_ASSIGN_OR_RETURN(const MappedFile mapped, MappedFile::Open(path));
+  constexpr std::string_view kZip = "PK\x03\x04";
+  return mapped.bytes().starts_with(kZip) ? InspectModelZip(path).status() : Status();
+}
+
 Status CheckTensorFields(const ModelVersion& version, const std::vector<std::string>& fields) {
   const std::vector<ModelField>& inputs = version.signature.inputs;
   // The inputs of a Python step are those of its schema, which an engine compares.
@@ -110,11 +123,25 @@ Status CheckTensorFields(const ModelVersion& version, const std::vector<std::str
   return {};
 }
 
+// Runtime and schemas of a model of another framework are those of its newest configuration, where
+// a new one does not say otherwise: it cannot run without.
+Status TakeOver(Connection& connection, ModelConfig& config) {
+  std::vector<ModelConfig> last;
+  JOEY_RETURN_IF_ERROR(LoadModelConfigs(connection,
+                                        "WHERE model_version_id = ? ORDER BY id DESC LIMIT 1",
+                                        {config.model_version_id}, last));
+  if (last.empty()) return Internal("the model version has no configuration");
+  config.runtime = last.front().runtime;
+  if (!config.input_schema) config.input_schema = last.front().input_schema;
+  if (!config.output_schema) config.output_schema = last.front().output_schema;
+  return {};
+}
+
 }  // namespace
 
 Status Models::CheckUpload(const ModelUpload& upload) {
   JOEY_RETURN_IF_ERROR(CheckName("model", upload.name));
-  JOEY_RETURN_IF_ERROR(CheckFramework(upload.framework));
+  JOEY_ASSIGN_OR_RETURN(const FrameworkInfo* framework, FindFramework(upload.framework));
   if (!upload.arch.empty() && upload.arch != "x86" && upload.arch != "arm") {
     return InvalidArgument("there is no architecture " + Quoted(upload.arch), "use 'x86' or 'arm'");
   }
@@ -124,6 +151,9 @@ Status Models::CheckUpload(const ModelUpload& upload) {
   }
   JOEY_RETURN_IF_ERROR(CheckSchema("input_schema", upload.input_schema));
   JOEY_RETURN_IF_ERROR(CheckSchema("output_schema", upload.output_schema));
+  if (framework->in_workers()) {
+    JOEY_RETURN_IF_ERROR(SignatureOfSchemas(upload).status());
+  }
   return database_.Read(
       [&](Connection& connection) { return RequireWorkspace(connection, upload.workspace_id); });
 }
@@ -131,8 +161,14 @@ Status Models::CheckUpload(const ModelUpload& upload) {
 Result<std::int64_t> Models::Upload(const ModelUpload& upload, const FileRange& file) {
   JOEY_RETURN_IF_ERROR(CheckUpload(upload));
   JOEY_ASSIGN_OR_RETURN(auto pending, files_.Write(file.path, file.offset, file.size));
-  JOEY_ASSIGN_OR_RETURN(const ModelSignature signature,
-                        InspectFile(upload.framework, pending->path()));
+  JOEY_ASSIGN_OR_RETURN(const FrameworkInfo* framework, FindFramework(upload.framework));
+  ModelSignature signature;
+  if (framework->in_workers()) {
+    JOEY_ASSIGN_OR_RETURN(signature, SignatureOfSchemas(upload));
+    JOEY_RETURN_IF_ERROR(InspectArchive(upload.framework, pending->path()));
+  } else {
+    JOEY_ASSIGN_OR_RETURN(signature, InspectFile(upload.framework, pending->path()));
+  }
   JOEY_RETURN_IF_ERROR(files_.Keep(*pending));
 
   const std::string file_name = DisplayFileName(upload.file_name);
@@ -156,17 +192,24 @@ Result<std::int64_t> Models::Upload(const ModelUpload& upload, const FileRange& 
         connection.Insert(
             "INSERT INTO model_version(model_id, version, sha, size_bytes, file_name, framework, "
             "arch, visibility, status, status_text, signature_json, created_at, updated_at) "
-            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'ready', '', ?9, ?10, ?10)",
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?11, '', ?9, ?10, ?10)",
             {model_id, NewUuid(), pending->sha(), pending->size_bytes(), file_name,
-             upload.framework, upload.arch, upload.visibility, signature_json, now}));
+             upload.framework, upload.arch, upload.visibility, signature_json, now,
+             !framework->in_workers() ? kReady
+             : framework->converts    ? kPendingNative
+                                      : kPendingContainer}));
     ModelConfig config;
     config.model_version_id = version_id;
-    config.runtime = RuntimeOf(upload.framework);
+    config.runtime = framework->in_workers() ? "flight" : framework->runtime;
     config.input_schema = upload.input_schema;
     config.output_schema = upload.output_schema;
     return InsertModelConfig(connection, config).status();
   }));
-  if (on_runtime_) on_runtime_(RuntimeOf(upload.framework));
+  if (framework->in_workers()) {
+    if (on_unready_) on_unready_(version_id);
+  } else if (on_runtime_) {
+    on_runtime_(framework->runtime);
+  }
   return version_id;
 }
 
@@ -282,7 +325,12 @@ Result<ModelConfig> Models::InsertConfig(const NewModelConfig& request) {
   JOEY_RETURN_IF_ERROR(database_.Write([&](Connection& connection) -> Status {
     JOEY_ASSIGN_OR_RETURN(const ModelVersion version,
                           LoadModelVersion(connection, request.model_version_id));
-    config.runtime = RuntimeOf(version.framework);
+    JOEY_ASSIGN_OR_RETURN(const FrameworkInfo* framework, FindFramework(version.framework));
+    if (framework->in_workers()) {
+      JOEY_RETURN_IF_ERROR(TakeOver(connection, config));
+    } else {
+      config.runtime = framework->runtime;
+    }
     if (config.tensor_fields) {
       JOEY_RETURN_IF_ERROR(CheckTensorFields(version, *config.tensor_fields));
     }

@@ -46,16 +46,22 @@ struct NewModelConfig {
 
 class Models {
  public:
-  // `on_runtime` is told which runtime an uploaded model needs; it must return soon.
+  // `on_runtime` is told which runtime an uploaded model needs, `on_unready` of a version that has
+  // to be converted before it is ready; both must return soon.
   Models(Database& database, const ModelFiles& files,
-         std::function<void(std::string_view runtime)> on_runtime = {})
-      : database_(database), files_(files), on_runtime_(std::move(on_runtime)) {}
+         std::function<void(std::string_view runtime)> on_runtime = {},
+         std::function<void(std::int64_t version_id)> on_unready = {})
+      : database_(database),
+        files_(files),
+        on_runtime_(std::move(on_runtime)),
+        on_unready_(std::move(on_unready)) {}
 
   // What can be refused before the file has been looked at.
   Status CheckUpload(const ModelUpload& upload);
 
   // Checks and keeps the file and adds a version (with a default configuration) to the model of
-  // that name, which is made when it is new. Nothing is kept on failure. The id of the version.
+  // that name, which is made when it is new. Nothing is kept on failure. The id of the version,
+  // which is not ready yet where its framework needs a conversion or a worker.
   Result<std::int64_t> Upload(const ModelUpload& upload, const FileRange& file);
 
   Result<std::vector<ModelRecord>> List(std::int64_t workspace_id);  // newest first
@@ -76,6 +82,7 @@ class Models {
   Database& database_;
   const ModelFiles& files_;
   const std::function<void(std::string_view runtime)> on_runtime_;
+  const std::function<void(std::int64_t version_id)> on_unready_;
 };
 
 }  // namespace joey::control

@@ -105,9 +105,11 @@ TEST_F(ModelsTest, RefusedUploadsLeaveNothing) {
   EXPECT_EQ(Upload("m", "no model").status().code(), Code::kInvalidArgument);
   EXPECT_EQ(Upload("M", SmallOnnx()).status().code(), Code::kInvalidArgument);
   ModelUpload other = UploadOf("m");
-  other.framework = "keras";
+  other.framework = "mlflow";
   EXPECT_EQ(models_->CheckUpload(other).code(), Code::kUnimplemented);
-  EXPECT_NE(models_->CheckUpload(other).message().find("'keras'"), std::string::npos);
+  EXPECT_NE(models_->CheckUpload(other).message().find("'mlflow'"), std::string::npos);
+  other.framework = "sklearn";
+  EXPECT_NE(models_->CheckUpload(other).message().find("needs input_schema"), std::string::npos);
   other.framework = "pytorhc";
   EXPECT_EQ(models_->CheckUpload(other).hint(), "did you mean 'pytorch'?");
   other = UploadOf("m");

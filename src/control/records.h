@@ -74,6 +74,9 @@ struct ModelVersion {
   std::string visibility;
   std::string status;
   std::string status_text;
+  std::string native_sha;   // of the converted file; empty where the uploaded one is served
+  std::string environment;  // of its workers; empty where it has none
+  std::string image_path;   // shown to users; empty for native models
   ModelSignature signature;
   std::int64_t created_at = 0;
   std::int64_t updated_at = 0;

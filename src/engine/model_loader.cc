@@ -4,6 +4,8 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
+#include "runtime/batching_table.h"
+#include "runtime/framework_model.h"
 #include "runtime/python_model.h"
 #include "runtime/tensorflow_plugin.h"
 
@@ -12,7 +14,7 @@ namespace joey::engine {
 Result<LoadedModel> ModelLoader::Load(const ModelEntry& entry) {
   const std::string name = "model '" + entry.reference.name + "'";
   JOEY_ASSIGN_OR_RETURN(MappedFile file, MappedFile::Open(entry.path));
-  if (Sha256::Hex(file.bytes()) != entry.reference.sha) {
+  if (Sha256::Hex(file.bytes()) != entry.file_sha) {
     return Status(Code::kDataLoss, "the file of " + name + " is not the one that was uploaded",
                   "upload the model again");
   }
@@ -27,8 +29,12 @@ Result<LoadedModel> ModelLoader::Load(const ModelEntry& entry) {
     JOEY_ASSIGN_OR_RETURN(loaded.tables, LoadPython(entry));
     return loaded;
   }
+  if (entry.runtime == "flight") {
+    JOEY_ASSIGN_OR_RETURN(loaded.tables, LoadFramework(entry));
+    return loaded;
+  }
   return Status(Code::kUnimplemented, name + " needs the runtime '" + entry.runtime + "'",
-                "this engine runs onnx, tensorflow and python models");
+                "this engine runs onnx, tensorflow, python and flight models");
 }
 
 std::shared_ptr<const Model> ModelLoader::Batched(const std::string& name,
@@ -74,6 +80,28 @@ Result<std::shared_ptr<const TableModel>> ModelLoader::LoadPython(const ModelEnt
   };
   JOEY_ASSIGN_OR_RETURN(std::unique_ptr<TableModel> model, LoadPythonModel(std::move(options)));
   return std::shared_ptr<const TableModel>(std::move(model));
+}
+
+Result<std::shared_ptr<const TableModel>> ModelLoader::LoadFramework(
+    const ModelEntry& entry) const {
+  FrameworkModelOptions options;
+  options.name = entry.reference.name;
+  options.framework = entry.framework;
+  options.path = entry.path;
+  JOEY_ASSIGN_OR_RETURN(options.environment,
+                        EnvironmentOf(entry.framework, entry.environment, entry.path));
+  options.input_schema = entry.input_schema;
+  options.output_schema = entry.output_schema;
+  const WorkerShare share = shares_.Of(entry);
+  options.processes = share.processes;
+  options.memory_bytes = share.memory_bytes;
+  options.variables = entry.workers.environment;
+  options.print = [name = entry.reference.name](std::string_view line) {
+    spdlog::info("[{}] {}", name, line);
+  };
+  JOEY_ASSIGN_OR_RETURN(std::unique_ptr<TableModel> model, LoadFrameworkModel(std::move(options)));
+  return std::shared_ptr<const TableModel>(
+      std::make_shared<const BatchingTable>(std::move(model), share.processes));
 }
 
 }  // namespace joey::engine

@@ -42,6 +42,7 @@ class ModelLoader {
   Result<std::shared_ptr<const Model>> LoadOnnx(std::string_view bytes);
   Result<std::shared_ptr<const Model>> LoadTensorFlow(const std::string& zip_path);
   Result<std::shared_ptr<const TableModel>> LoadPython(const ModelEntry& entry) const;
+  Result<std::shared_ptr<const TableModel>> LoadFramework(const ModelEntry& entry) const;
 
   const int threads_;
   const WorkerShares shares_;

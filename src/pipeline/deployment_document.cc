@@ -35,7 +35,10 @@ Result<DeploymentDocument> Read(const json& document) {
     ModelEntry entry;
     entry.reference = ReadReference(model);
     entry.path = model.at("path");
+    entry.file_sha = model.value("file_sha", entry.reference.sha);
     entry.runtime = model.at("runtime");
+    entry.framework = model.value("framework", "");
+    entry.environment = model.value("environment", "");
     if (model.contains("tensor_fields") && !model["tensor_fields"].is_null()) {
       entry.tensor_fields = model["tensor_fields"].get<std::vector<std::string>>();
     }

@@ -27,7 +27,10 @@ struct WorkerSettings {
 struct ModelEntry {
   ModelReference reference;
   std::string path;
+  std::string file_sha;  // of the file at `path`
   std::string runtime;
+  std::string framework;                        // as uploaded; empty where nobody needs it
+  std::string environment;                      // of workers, for the runtime "flight"
   std::vector<std::string> tensor_fields;       // empty: the model's own input names
   bool single_row = false;                      // batch_config "single"
   std::shared_ptr<arrow::Schema> input_schema;  // null: none was configured

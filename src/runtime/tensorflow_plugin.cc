@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/cache_directory.h"
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/process.h"
@@ -55,18 +55,6 @@ constexpr char kInstallCommand[] = "joey plugin install tensorflow";
 std::string Environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-Result<std::string> CacheDirectory() {
-  if (std::string cache = Environment("JOEY_CACHE"); !cache.empty()) return cache;
-  if (std::string cache = Environment("XDG_CACHE_HOME"); !cache.empty()) return cache + "/joey";
-  std::string home = Environment("HOME");
-  if (home.empty()) {
-    const passwd* user = ::getpwuid(::getuid());
-    if (user != nullptr && user->pw_dir != nullptr) home = user->pw_dir;
-  }
-  if (home.empty()) return FailedPrecondition("there is no home directory", "set JOEY_CACHE");
-  return home + "/.cache/joey";
 }
 
 std::vector<std::string> FilesIn(const std::string& directory) {

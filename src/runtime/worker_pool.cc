@@ -180,7 +180,7 @@ Status WorkerPool::Impl::Failure(Slot* slot, const Status& status) {
     out = {Code::kDeadlineExceeded,
            who + " did not answer within " + std::to_string(options.timeout.count()) +
                " ms and was ended",
-           "make the step faster, or send fewer rows per request"};
+           "make it faster, or send fewer rows per request"};
   } else if (status.code() == Code::kUnavailable) {
     std::string ending = slot->process->End(kOwnEnd);
     const bool killed = ending.starts_with("signal 9");
@@ -270,7 +270,7 @@ void WorkerPool::Impl::StartDue() {
     }
     if (due == nullptr) return;
     due->state = State::kStarting;
-    due->until = now + seconds(limits::kWorkerStartSecondsMax);
+    due->until = now + options.start_timeout;
   }
   Result<std::unique_ptr<WorkerProcess>> process = WorkerProcess::Start(options);
   std::lock_guard lock(mutex);
@@ -354,7 +354,7 @@ void WorkerPool::Impl::LookAfter(Slot& slot, bool output, bool exited, bool mess
   if (slot.state == State::kStarting && !message && (exited || Clock::now() >= slot.until)) {
     Fail(slot,
          exited ? "ended while it started: " + slot.process->End()
-                : "was not ready within " + std::to_string(limits::kWorkerStartSecondsMax) + " s");
+                : "was not ready within " + std::to_string(options.start_timeout.count()) + " s");
   } else if (exited && slot.state == State::kIdle) {
     Fail(slot, "ended while nothing was asked of it: " + slot.process->End());
   } else if (exited) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/status.h"
 #include "runtime/worker_channel.h"
 
@@ -21,7 +22,10 @@ struct WorkerPoolOptions {
   std::vector<std::string> arguments;  // [0] is the program
   std::vector<std::string> environment;
   std::vector<std::string> readable;  // files and directories beside the system's libraries
+  std::vector<std::string> files;     // each opened for reading, as descriptors 5, 6 …
   std::int64_t memory_bytes = 0;      // of one process
+  std::int64_t tmp_bytes = 64 << 20;  // of its private /tmp
+  std::chrono::seconds start_timeout{limits::kWorkerStartSecondsMax};  // until it is ready
   std::chrono::milliseconds timeout{};
   std::string start_first, start_second;             // payload of the kStart frame
   std::function<void(std::string_view line)> print;  // called by one thread at a time

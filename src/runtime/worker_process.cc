@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sstream>
+#include <vector>
 
 #include "base/limits.h"
 
@@ -26,9 +27,16 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::Start(const WorkerPoolOpti
   sandbox.arguments = options.arguments;
   sandbox.environment = options.environment;
   sandbox.descriptors = {ends.socket.get(), ends.area.get()};
+  std::vector<UniqueFd> files;
+  for (const std::string& path : options.files) {
+    files.emplace_back(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!files.back().valid()) return FileError("open", path, errno);
+    sandbox.descriptors.push_back(files.back().get());
+  }
   sandbox.output = write_end.get();
   sandbox.readable = options.readable;
   sandbox.memory_bytes = options.memory_bytes;
+  sandbox.tmp_bytes = options.tmp_bytes;
   sandbox.file_bytes = static_cast<std::int64_t>(limits::kWorkerFrameBytesMax);
   JOEY_ASSIGN_OR_RETURN(SandboxedProcess sandboxed, SpawnSandboxed(sandbox));
   ends.channel.SetTimeout(options.timeout);

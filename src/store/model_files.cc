@@ -70,6 +70,18 @@ Result<std::unique_ptr<PendingModelFile>> ModelFiles::Write(const std::string& s
   return file;
 }
 
+Result<std::unique_ptr<PendingModelFile>> ModelFiles::WriteBytes(std::string_view bytes) const {
+  std::unique_ptr<PendingModelFile> file(new PendingModelFile());
+  const std::string path = root_ + "/incoming/" + RandomHex(16);
+  UniqueFd out(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!out.valid()) return FileError("create", path, errno);
+  file->path_ = path;
+  JOEY_RETURN_IF_ERROR(WriteAll(out.get(), bytes, path));
+  file->sha_ = Sha256::Hex(bytes);
+  file->size_bytes_ = static_cast<std::int64_t>(bytes.size());
+  return file;
+}
+
 Status ModelFiles::Keep(PendingModelFile& file) const {
   if (Find(file.sha_).ok()) {
     ::unlink(file.path_.c_str());

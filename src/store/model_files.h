@@ -49,6 +49,9 @@ class ModelFiles {
   Result<std::unique_ptr<PendingModelFile>> Write(const std::string& source, std::int64_t offset,
                                                   std::int64_t size) const;
 
+  // The same for bytes in memory.
+  Result<std::unique_ptr<PendingModelFile>> WriteBytes(std::string_view bytes) const;
+
   // Gives the pending file its lasting place.
   Status Keep(PendingModelFile& file) const;
 

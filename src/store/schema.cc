@@ -145,7 +145,7 @@ CREATE TABLE session (
   created_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX session_user ON session(user_id);
+CREATE INDEX session_by_user ON session(user_id);
 
 -- Sign-ins by device code that wait for somebody to confirm them in a browser.
 CREATE TABLE device_grant (
@@ -212,6 +212,14 @@ CREATE INDEX model_version_tag_tag ON model_version_tag(tag_id);
 CREATE TABLE installation (
   id TEXT PRIMARY KEY
 ) STRICT;
+)sql"},
+    {"models of other frameworks", R"sql(
+-- The file that was converted from the uploaded one; empty where that is used itself.
+ALTER TABLE model_version ADD COLUMN native_sha TEXT NOT NULL DEFAULT '';
+-- The Python environment (workers/locks) that has loaded it; empty for others.
+ALTER TABLE model_version ADD COLUMN environment TEXT NOT NULL DEFAULT '';
+-- That environment with its digest, where it serves the model.
+ALTER TABLE model_version ADD COLUMN image_path TEXT NOT NULL DEFAULT '';
 )sql"},
 };
 

@@ -94,7 +94,9 @@ def test_conversion_is_waited_for(
         + ["attempting_load_native", "pending_load_container", "attempting_load_container", "ready"]
     )
     joey.answers["/v1/api/models/get_version_by_id"] = lambda request: {
-        "model_version": {"model_version": {**MODEL_VERSION, "status": next(states)}}
+        "model_version": {
+            "model_version": {**MODEL_VERSION, "framework": "sklearn", "status": next(states)}
+        }
     }
     schema = pa.schema([pa.field("x", pa.float32())])
     wl._shows_progress = True

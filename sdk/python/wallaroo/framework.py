@@ -55,6 +55,9 @@ class Framework(str, Enum):
 # Loaded by the engine itself; every other framework is converted after the upload.
 NATIVE = frozenset({Framework.ONNX, Framework.TENSORFLOW, Framework.PYTHON})
 
+# Of those, what is tried as a native model first.
+CONVERTED = frozenset({Framework.KERAS, Framework.SKLEARN, Framework.PYTORCH, Framework.XGBOOST})
+
 _OF_SUFFIX = {".onnx": Framework.ONNX, ".py": Framework.PYTHON}
 
 

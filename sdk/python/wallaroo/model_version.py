@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Optional, SupportsIndex, Union, overload
 
 from . import _codec, _display
+from . import framework as _framework
 from ._progress import Progress
 from .exceptions import (
     InvalidRequestError,
@@ -29,7 +30,20 @@ if TYPE_CHECKING:
 _RUNTIMES = ("onnx", "tensorflow", "python", "mlflow", "flight")
 
 CONVERSION_SECONDS_MAX = 600.0
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
+_NATIVE_STATES = ("pending_load_native", "attempting_load_native")
+_CONTAINER_STATES = ("pending_load_container", "attempting_load_container")
+
+
+def _passed(last: str, now: str, converts: bool, in_container: bool) -> tuple[str, ...]:
+    """The states after `last` up to `now`, also those that no look has met."""
+    walk = _NATIVE_STATES if converts else ()
+    if in_container or last in _CONTAINER_STATES or now in _CONTAINER_STATES:
+        walk = (*walk, *_CONTAINER_STATES)
+    if now not in walk and now != "ready":
+        return ()
+    begin = walk.index(last) + 1 if last in walk else 0
+    return walk[begin : walk.index(now) + 1 if now in walk else len(walk)]
 
 
 @dataclass(frozen=True)
@@ -244,36 +258,32 @@ class ModelVersion:
     def _wait_until_ready(self) -> None:
         """Wait for the conversion, with the progress text of the guide (L5035, L5271)."""
         deadline = time.monotonic() + CONVERSION_SECONDS_MAX
-        said = ""
         minutes = CONVERSION_SECONDS_MAX / 60
         progress = Progress("", self._client._shows_progress)
         progress.say(f"Waiting for model loading - this will take up to {minutes}min.\n")
+        said = ""
         while True:
             status = self.status()
-            if status != said:
+            converts = self.framework() in _framework.CONVERTED
+            for state in _passed(said, status, converts, self.image_path() is not None):
                 if said.startswith("attempting"):
-                    native = status.endswith("_container")
-                    progress.say("incompatible\n" if native else "successful\n")
-                if status == "ready":
-                    progress.say("\nReady\n")
-                    return
-                if status == "error":
-                    progress.say("ERROR!\n")
-                    raise ModelConversionError(
-                        f"Model {self.name()!r} could not be loaded: "
-                        f"{self._document.get('status_text') or 'no reason given'}",
-                        "Check the framework, the file and the schemas",
-                    )
-                what = (
-                    "attempting loading" if status.startswith("attempting") else "pending loading"
+                    progress.say("incompatible\n\n")
+                elif said:
+                    progress.say("\n")
+                kind = "attempting" if state.startswith("attempting") else "pending"
+                runtime = "container" if state.endswith("container") else "native"
+                progress.say(f"Model is {kind} loading to a {runtime} runtime.")
+                said = state
+            if status == "ready":
+                progress.say("successful\n\nReady\n")
+                return
+            if status == "error":
+                progress.say("ERROR!\n")
+                raise ModelConversionError(
+                    f"Model {self.name()!r} could not be loaded: "
+                    f"{self._document.get('status_text') or 'no reason given'}",
+                    "Check the framework, the file and the schemas",
                 )
-                runtime = "container" if status.endswith("container") else "native"
-                progress.say(
-                    f"\nModel is {what} to a {runtime} runtime"
-                    if said
-                    else f"Model is {what} to a {runtime} runtime"
-                )
-                said = status
             progress.tick()
             if time.monotonic() >= deadline:
                 raise ModelConversionTimeoutError(
@@ -285,6 +295,9 @@ class ModelVersion:
     def _refresh(self) -> None:
         answer = self._client._post("/v1/api/models/get_version_by_id", model_version_id=self.id())
         self._document = answer["model_version"]["model_version"]
+        config = answer["model_version"].get("config")
+        if config:  # the runtime is known once the model is ready
+            self._config = ModelConfig(self._client, config, self)
 
     def _fields_of(self, key: str) -> Fields:
         position: Position = "input" if key == "inputs" else "output"

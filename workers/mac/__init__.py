@@ -1,0 +1,1 @@
+"""What custom models are written against: see docs/models.md, "Bring your own predict"."""
