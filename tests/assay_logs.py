@@ -18,6 +18,9 @@ def minutes(count):
     return datetime.timedelta(minutes=count)
 
 
+T1 = T0 + minutes(1)
+
+
 class AssayLog:
     def __init__(self, server, name=None):
         self.server = server
@@ -68,7 +71,7 @@ class AssayLog:
         answer = self.api.http.post(f"/v1/internal/logs/{self.topic}", content=body, headers=headers)
         assert answer.status_code == 200, answer.text
 
-    def of_dates(self, name="a", start=T0, end=T0 + minutes(1), iopath="output variable 0"):
+    def of_dates(self, name="a", start=T0, end=T1, iopath="output variable 0"):
         """An assay with a baseline of this log and windows of a minute from T0 on."""
         return self._with_windows(self.wl.build_assay(name, self.pipeline, MODEL, iopath, start, end))
 

@@ -1,7 +1,8 @@
 """The conformance cases of assays, judged check by check by the cases' own compare.py.
 
 Where a case keeps its values, they are delivered as log rows. Where it keeps only how many values fell into
-each bin, values that do so are made; what then cannot be compared (the mean of a window that nobody kept) is left out.
+each bin, values that do so are made; what then cannot be compared (the mean of a window that nobody kept) is
+left out.
 """
 
 import datetime
