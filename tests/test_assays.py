@@ -206,8 +206,8 @@ def test_uploaded(log):
     assert [a.scores for a in found] == [a.scores for a in preview]
     np.testing.assert_allclose([a.score for a in found], [a.score for a in preview], rtol=1e-7)
     assert len(log.wl.get_assay_results(id, T0 + minutes(1), T0 + minutes(1))) == 1
-    assert listed()._row()[2].startswith('{"run_at":"')
-    assert '"num_ok":1,"num_warnings":0,"num_alerts":1' in listed()._row()[2]
+    assert listed()._row()[2].startswith('{"run_at": "')
+    assert '"num_ok": 1, "num_warnings": 0, "num_alerts": 1' in listed()._row()[2]
     assay = listed()
     assay.turn_off()
     assert listed().active() is False

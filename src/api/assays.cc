@@ -1,4 +1,6 @@
 // Assays: baselines, interactive runs, and those that the server runs by itself.
+#include <fmt/format.h>
+
 #include <string>
 #include <utility>
 
@@ -76,12 +78,8 @@ Result<json> RunInteractive(const Services& services, const Call& call) {
 // As a text of JSON, which is how the guide shows it; "created" before the first run.
 std::string StatusText(const drift::AssayRecord& record) {
   if (!record.last_run) return "created";
-  nlohmann::ordered_json status;
-  status["run_at"] = FormatMicros(*record.last_run);
-  status["num_ok"] = record.ok;
-  status["num_warnings"] = record.warnings;
-  status["num_alerts"] = record.alerts;
-  return status.dump();
+  return fmt::format(R"({{"run_at": "{}", "num_ok": {}, "num_warnings": {}, "num_alerts": {}}})",
+                     FormatMicros(*record.last_run), record.ok, record.warnings, record.alerts);
 }
 
 json TimeOrNull(const std::optional<std::int64_t>& micros) {
