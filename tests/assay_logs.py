@@ -31,21 +31,21 @@ class AssayLog:
         self.topic = self.pipeline._log_topic()
         self.sequence = 0
 
-    def append(self, values, start, millis=1, model=MODEL, partition="engine-1", field="variable"):
+    def append(self, values, start, millis=1, model=MODEL, partition="engine-1", field="variable", inputs=1):
         """One row a value, `millis` apart."""
         values = np.asarray(values, dtype="float32")
         for first in range(0, len(values), ROWS_MAX):
             part = values[first : first + ROWS_MAX]
             at = int(start.timestamp() * 1000) + (first + np.arange(len(part))) * millis
-            self._send(self._batch(part, at, model, partition, field))
+            self._send(self._batch(part, at, model, partition, field, inputs))
 
-    def _batch(self, values, at, model, partition, field):
+    def _batch(self, values, at, model, partition, field, inputs):
         count = len(values)
         last_model = json.dumps({"model_name": model, "model_sha": "0" * 64})
         lists = pa.FixedSizeListArray.from_arrays(pa.array(values), 1)
         columns = {
             "time": pa.array(at, pa.timestamp("ms")),
-            "in.tensor": lists,
+            "in.tensor": pa.FixedSizeListArray.from_arrays(pa.array(np.repeat(values, inputs)), inputs),
             f"out.{field}": lists.cast(pa.list_(pa.float32())),
             "anomaly.count": pa.array(np.zeros(count, "uint32")),
             "metadata.last_model": pa.array([last_model] * count),
