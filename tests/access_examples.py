@@ -53,6 +53,44 @@ def own_token(api):
     return answer.json()["record"]["id"] if answer.status_code == 200 else "x"
 
 
+def assay(things):
+    """What summarize takes, and the others."""
+    baseline = {
+        "vector": [1.0, 2.0, 3.0],
+        "static": {
+            "count": 3,
+            "min": 1.0,
+            "max": 3.0,
+            "mean": 2.0,
+            "median": 2.0,
+            "std": 0.8,
+            "edges": [1.0, 2.0, 3.0, None],
+            "edge_names": ["left_outlier", "q_50", "q_100", "right_outlier"],
+            "aggregated_values": [0.0, 0.6, 0.4, 0.0],
+            "aggregation": "Density",
+        },
+    }
+    return {
+        "name": unique("assay"),
+        "pipeline_id": things.pipeline["id"],
+        "baseline": baseline,
+        "window": {
+            "pipeline_name": things.pipeline["name"],
+            "model_name": things.model["name"],
+            "path": "output y 0",
+            "width": "24 hours",
+        },
+        "summarizer": {
+            "type": "UnivariateContinuous",
+            "bin_mode": "Quantile",
+            "aggregation": "Density",
+            "metric": "PSI",
+            "num_bins": 2,
+        },
+        "alert_threshold": 0.25,
+    }
+
+
 def tensor():
     return {"inputs": [{"name": "tensor", "shape": [1, 2], "datatype": "FP32", "data": [1.0, 2.0]}]}
 
@@ -109,6 +147,17 @@ def document_of(path, team, things, api):
         "connections/add_to_workspace": lambda: link,
         "connections/remove_from_workspace": lambda: link,
         "connections/delete": lambda: {"name": things.connection},
+        "assays/summarize": lambda: assay(things),
+        "assays/run_interactive": lambda: assay(things),
+        "assays/run_interactive_baseline": lambda: assay(things),
+        "assays/create": lambda: assay(things),
+        "assays/list": dict,
+        "assays/get_assay_results": lambda: {
+            "assay_id": things.assay_id,
+            "start": "2024-01-01T00:00:00Z",
+            "end": "2024-01-02T00:00:00Z",
+        },
+        "assays/set_active": lambda: {"id": things.assay_id, "active": True},
         "tags/create": lambda: {"tag": unique("t")},
         "tags/list": dict,
         "tags/get": lambda: {"tag_id": things.tag_id},

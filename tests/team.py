@@ -3,6 +3,7 @@
 ann owns the workspace, col works in it, eve has another one, root is administrator of the server.
 """
 
+import access_examples
 import models
 from harness import Api, unique, wait_until
 
@@ -64,3 +65,4 @@ class Things:
         self.tag_id = ann.post("/v1/api/tags/create", {"tag": unique("tag")})["id"]
         tagged = {"pipeline_id": self.pipeline["id"], "tag_id": self.tag_id}
         ann.post("/v1/api/tags/add_to_pipeline", tagged)
+        self.assay_id = ann.post("/v1/api/assays/create", access_examples.assay(self))["assay_id"]

@@ -30,6 +30,7 @@ Api::Api(const Services& services, auth::Authenticator& authenticator, ApiOption
   Append(endpoints_, DeploymentEndpoints(services));
   Append(endpoints_, ConnectionEndpoints(services));
   Append(endpoints_, TagEndpoints(services));
+  Append(endpoints_, AssayEndpoints(services));
   Append(endpoints_, LogEndpoints(services, options_.log_token));
   Append(endpoints_, MetaEndpoints());
   Append(endpoints_, ForeignEndpoints());

@@ -13,6 +13,7 @@
 #include "control/pipelines.h"
 #include "control/tags.h"
 #include "control/workspaces.h"
+#include "drift/assays.h"
 #include "logs/log_store.h"
 
 namespace joey::api {
@@ -25,6 +26,7 @@ struct Services {
   control::Deployments& deployments;
   control::Connections& connections;
   control::Tags& tags;
+  drift::Assays& assays;
   logs::LogStore& logs;
   auth::Users& users;
   auth::ApiTokens& api_tokens;
@@ -41,6 +43,7 @@ Endpoints PipelineEndpoints(const Services& services);
 Endpoints DeploymentEndpoints(const Services& services);
 Endpoints ConnectionEndpoints(const Services& services);
 Endpoints TagEndpoints(const Services& services);
+Endpoints AssayEndpoints(const Services& services);
 // `token` is the secret with which engines deliver their logs.
 Endpoints LogEndpoints(const Services& services, const std::string& token);
 // Routes that the gateway registers itself.

@@ -89,6 +89,8 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   access_ = std::make_unique<control::AccessControl>(*database_);
   connections_ = std::make_unique<control::Connections>(*database_, *secrets_);
   tags_ = std::make_unique<control::Tags>(*database_);
+  assays_ = std::make_unique<drift::Assays>(*database_);
+  schedule_ = std::make_unique<drift::Schedule>(*assays_, *logs_, *database_);
   inference_access_ = std::make_unique<control::InferenceAccess>(*database_);
   workspaces_ = std::make_unique<control::Workspaces>(
       *database_, [access = inference_access_.get()] { access->Forget(); });
@@ -108,7 +110,7 @@ Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options
                              UniqueFd& listener) {
   api_ = std::make_unique<api::Api>(
       api::Services{*access_, *workspaces_, *models_, *pipelines_, *deployments_, *connections_,
-                    *tags_, *logs_, *users_, *api_tokens_},
+                    *tags_, *assays_, *logs_, *users_, *api_tokens_},
       *authenticator_, api::ApiOptions{kVersion, data_->uploads(), log_token_});
   gateway_ = std::make_unique<gateway::Gateway>(*deployer_, *authenticator_, *inference_access_);
 
@@ -142,6 +144,7 @@ Status ServerProcess::Resume(const HostPort& address) {
   JOEY_RETURN_IF_ERROR(WriteFileAtomically(data_->address_file(), address.ToString()));
   JOEY_RETURN_IF_ERROR(deployments_->Resume());
   JOEY_RETURN_IF_ERROR(conversions_->Start());
+  schedule_->Start();
   gateway_->SetReady();
   api_->SetReady();
   return {};
@@ -149,6 +152,7 @@ Status ServerProcess::Resume(const HostPort& address) {
 
 void ServerProcess::Stop() {
   if (server_ == nullptr) return;
+  schedule_->Stop();
   // Engines first: their last logs come to this server, and its last inferences go to them.
   deployer_->Shutdown();
   spool_recovery_->Stop();

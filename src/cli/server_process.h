@@ -22,6 +22,7 @@
 #include "control/tags.h"
 #include "control/workspaces.h"
 #include "deploy/deployer.h"
+#include "drift/schedule.h"
 #include "gateway/gateway.h"
 #include "http/server.h"
 #include "logs/log_store.h"
@@ -97,6 +98,8 @@ class ServerProcess {
   std::unique_ptr<control::Deployments> deployments_;
   std::unique_ptr<control::Connections> connections_;
   std::unique_ptr<control::Tags> tags_;
+  std::unique_ptr<drift::Assays> assays_;
+  std::unique_ptr<drift::Schedule> schedule_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<http::Server> server_;
   // Its kept connections live on the server's executors, so it goes first, after Stop().

@@ -45,6 +45,8 @@ Kind KindOf(Resource resource) {
     case Resource::kConnection:
     case Resource::kConnectionName:
       return {"connection", "list the connections with wl.list_connections()"};
+    case Resource::kAssay:
+      return {"assay", "list the assays with wl.list_assays()"};
     case Resource::kTag:
       return {"tag", "list the tags with wl.list_tags(), or make one with wl.create_tag(text)"};
   }
@@ -71,6 +73,9 @@ const char* WorkspaceSql(Resource resource) {
     case Resource::kPipelineVersion:
       return "SELECT p.workspace_id FROM pipeline_version v JOIN pipeline p "
              "ON p.id = v.pipeline_id WHERE v.version = ?1";
+    case Resource::kAssay:
+      return "SELECT p.workspace_id FROM assay a JOIN pipeline p ON p.id = a.pipeline_id "
+             "WHERE a.id = ?1";
     case Resource::kDeployment:
     case Resource::kDeploymentName:
       return "SELECT p.workspace_id FROM deployment d JOIN pipeline p ON p.id = d.pipeline_id "

@@ -32,6 +32,7 @@ enum class Resource {
   kConnection,
   kConnectionName,
   kTag,
+  kAssay,
 };
 
 // A number for what has a number, else a text.

@@ -154,10 +154,24 @@ Status CheckValues(const arrow::RecordBatch& batch) {
 
 class FilePayload final : public Payload {
  public:
-  FilePayload(std::shared_ptr<arrow::ipc::RecordBatchFileReader> reader)
-      : reader_(std::move(reader)), schema_(reader_->schema()->RemoveMetadata()) {}
+  FilePayload(std::shared_ptr<arrow::io::RandomAccessFile> file,
+              std::shared_ptr<arrow::ipc::RecordBatchFileReader> reader)
+      : file_(std::move(file)),
+        reader_(std::move(reader)),
+        schema_(reader_->schema()->RemoveMetadata()) {}
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
+
+  Status Select(const std::function<bool(std::string_view)>& wanted) override {
+    auto options = ReadOptions();
+    for (int i = 0; i < schema_->num_fields(); ++i) {
+      if (wanted(schema_->field(i)->name())) options.included_fields.push_back(i);
+    }
+    auto reader = arrow::ipc::RecordBatchFileReader::Open(file_, options);
+    if (!reader.ok()) return Lost(reader.status());
+    reader_ = std::move(*reader);
+    return {};
+  }
 
   Result<std::shared_ptr<arrow::RecordBatch>> ReadBatch(std::int64_t index) override {
     if (index < 0 || index >= reader_->num_record_batches()) return Lost("rows are missing");
@@ -168,6 +182,7 @@ class FilePayload final : public Payload {
   }
 
  private:
+  const std::shared_ptr<arrow::io::RandomAccessFile> file_;
   std::shared_ptr<arrow::ipc::RecordBatchFileReader> reader_;
   std::shared_ptr<arrow::Schema> schema_;
 };
@@ -251,7 +266,8 @@ Result<std::unique_ptr<Payload>> Payload::Open(std::string bytes) {
   if (const Status known = CheckSchema(*(*reader)->schema()); !known.ok()) {
     return Lost(known.message());
   }
-  return std::unique_ptr<Payload>(std::make_unique<FilePayload>(std::move(*reader)));
+  return std::unique_ptr<Payload>(
+      std::make_unique<FilePayload>(std::move(input), std::move(*reader)));
 }
 
 }  // namespace joey::logs

@@ -4,6 +4,7 @@
 #include <arrow/record_batch.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,6 +38,9 @@ class Payload {
   virtual ~Payload() = default;
 
   virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
+  // From now on batches hold only the columns for which `wanted` is true, at least one: others are
+  // not unpacked.
+  virtual Status Select(const std::function<bool(std::string_view column)>& wanted) = 0;
   // Rows [index * kRowsPerBatch, …), validated.
   virtual Result<std::shared_ptr<arrow::RecordBatch>> ReadBatch(std::int64_t index) = 0;
 };

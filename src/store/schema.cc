@@ -221,6 +221,30 @@ ALTER TABLE model_version ADD COLUMN environment TEXT NOT NULL DEFAULT '';
 -- That environment with its digest, where it serves the model.
 ALTER TABLE model_version ADD COLUMN image_path TEXT NOT NULL DEFAULT '';
 )sql"},
+    {"assays", R"sql(
+-- next_window: when the next window begins, which has no result yet. Times in microseconds.
+CREATE TABLE assay (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL UNIQUE,
+  pipeline_id INTEGER NOT NULL REFERENCES pipeline(id),
+  active INTEGER NOT NULL,
+  assay_json TEXT NOT NULL,
+  next_window INTEGER NOT NULL,
+  last_run INTEGER,
+  created_by TEXT NOT NULL REFERENCES user(id),
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE assay_analysis (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  assay_id INTEGER NOT NULL REFERENCES assay(id),
+  window_start INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  analysis_json TEXT NOT NULL,
+  UNIQUE (assay_id, window_start)
+) STRICT;
+)sql"},
 };
 
 }  // namespace

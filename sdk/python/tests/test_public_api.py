@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MODULES = [
+    "assay",
+    "assay_config",
     "checks",
     "client",
     "connection",

@@ -35,6 +35,8 @@ _NAMES = {
 
 _SUBMODULES = frozenset(
     {
+        "assay",
+        "assay_config",
         "checks",
         "client",
         "connection",

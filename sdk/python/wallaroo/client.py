@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
 from . import _codec, _display, _progress, _transport, _upload
 from . import framework as _framework
+from .assay import Assay, AssayAnalysis, AssayAnalysisList, Assays
 from .connection import Connection, ConnectionList
 from .engine_config import Architecture
 from .exceptions import (
@@ -31,7 +32,10 @@ from .user import User
 from .workspace import Workspace, WorkspaceList
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+
+    from .assay_config import AssayBuilder
 
 ENDPOINT_DEFAULT = "http://127.0.0.1:8080"
 TIMEOUT_SECONDS_DEFAULT = 45
@@ -533,6 +537,101 @@ class Client:
     ) -> FoundModelVersions:
         """As :meth:`search_models`, only models that you own."""
         return self._search_models(search_term, uploaded_time_start, uploaded_time_end, mine=True)
+
+    # Assays
+
+    def build_assay(
+        self,
+        assay_name: str,
+        pipeline: Pipeline,
+        model_name: str,
+        iopath: str,
+        baseline_start: Optional[datetime.datetime] = None,
+        baseline_end: Optional[datetime.datetime] = None,
+        baseline_data: Optional[np.ndarray] = None,
+    ) -> AssayBuilder:
+        """Begin an assay: does a field still look as in the baseline (guide L9442-9511)?
+
+        Parameters
+        ----------
+        assay_name : str
+            Its name; it must be unique only when it is uploaded.
+        pipeline : Pipeline
+            The pipeline to watch.
+        model_name : str
+            The model whose inferences count.
+        iopath : str
+            ``input`` or ``output``, the field and the index in it: "output variable 0".
+        baseline_start, baseline_end : datetime, optional
+            The baseline are the inferences of this time; without a time zone it is local time.
+        baseline_data : numpy.ndarray, optional
+            The baseline are these values. Either this or the two times.
+
+        Raises
+        ------
+        InvalidRequestError
+            Not exactly one baseline, or something is of the wrong kind.
+        """
+        from . import _assay_baseline, assay_config
+
+        if not isinstance(pipeline, Pipeline):
+            raise InvalidRequestError(
+                f"A pipeline object is needed, not {type(pipeline).__name__}",
+                "Take one of wl.list_pipelines(), or wl.get_pipeline(name)",
+            )
+        parts = str(iopath).split(" ")
+        if len(parts) < 3 or parts[0] not in ("input", "output") or not parts[-1].isdigit():
+            raise InvalidRequestError(
+                f"{iopath!r} is no iopath",
+                "Write input or output, the field and the index: 'output variable 0'",
+            )
+        times = (baseline_start is not None, baseline_end is not None)
+        if (baseline_data is None) != all(times) or any(times) != all(times):
+            raise InvalidRequestError(
+                "A baseline is either baseline_start with baseline_end, or baseline_data",
+                "Pass one of them",
+            )
+        baseline: _assay_baseline.Baseline
+        if baseline_data is not None:
+            baseline = _assay_baseline.StaticBaseline(baseline_data)
+        else:
+            assert baseline_start is not None and baseline_end is not None
+            baseline = _assay_baseline.FixedBaseline(baseline_start, baseline_end)
+        return assay_config.AssayBuilder(self, assay_name, pipeline, model_name, iopath, baseline)
+
+    def list_assays(self) -> Assays:
+        """The assays of your pipelines that the server runs (guide L10331-10349)."""
+        return Assays(Assay(self, d) for d in self._post("/v1/api/assays/list"))
+
+    def get_assay_results(
+        self,
+        assay_id: Union[int, Assay],
+        start: datetime.datetime,
+        end: datetime.datetime,
+    ) -> AssayAnalysisList:
+        """What an uploaded assay found (guide L10309-10329).
+
+        Parameters
+        ----------
+        assay_id : int or Assay
+            Its number, from ``upload()`` or ``wl.list_assays()``.
+        start, end : datetime
+            Analyses of windows that begin in this time.
+
+        Raises
+        ------
+        EntityNotFoundError
+            There is no such assay.
+        """
+        from . import _assay_baseline
+
+        answer = self._post(
+            "/v1/api/assays/get_assay_results",
+            assay_id=assay_id.id() if isinstance(assay_id, Assay) else assay_id,
+            start=_assay_baseline.text(_assay_baseline.moment("start", start)),
+            end=_assay_baseline.text(_assay_baseline.moment("end", end)),
+        )
+        return AssayAnalysisList(AssayAnalysis(d) for d in answer)
 
     # Inside the client
 

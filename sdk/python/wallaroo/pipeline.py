@@ -445,13 +445,16 @@ class Pipeline(PipelineSteps):
                 limit, start_datetime, end_datetime, dataset, dataset_exclude, dataset_separator
             )
         )
+        table, status = _logs.fetch_with(
+            self._client, self._log_topic(), request, self._recent, failures=valid is False
+        )
+        return _logs.finish(table, status, request, bool(arrow))
+
+    def _log_topic(self) -> str:
         if self._topic is None:
             answer = self._client._post("/v1/api/plateau/get_topic_name", pipeline_pk_id=self.id())
             self._topic = str(answer["topic_name"])
-        table, status = _logs.fetch_with(
-            self._client, self._topic, request, self._recent, failures=valid is False
-        )
-        return _logs.finish(table, status, request, bool(arrow))
+        return self._topic
 
     # Displays
 
