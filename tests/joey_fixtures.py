@@ -6,6 +6,7 @@ check_joey     a server that writes check_failures, as the older recordings have
 undeployed     a list: pipelines put in it are undeployed after the test
 deploy         deploy(pipeline) on little CPU and memory, undeployed after the test
 joey           a server of the test's own, which it may stop and kill
+identity       a server with users (tests/identity.py)
 joey_factory   several of them, with options: joey_factory("--check-column", "check_failures")
 postgresql     a PostgreSQL server of the tests' own, for tests that are about it
 cases          the folder of the shared cases; the test is skipped where there is none
@@ -24,6 +25,7 @@ import pytest
 import wallaroo
 import with_postgresql
 from harness import MEMORY, ROOT, Api, Joey, binary, python_of, unique
+from identity import Identity
 
 SMALL = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory(MEMORY).build()
 
@@ -126,6 +128,11 @@ def joey_factory(tmp_path, new_metadata):
 @pytest.fixture
 def joey(joey_factory):
     return joey_factory()
+
+
+@pytest.fixture
+def identity(joey_factory):
+    return Identity(joey_factory(auth="builtin"))
 
 
 @pytest.fixture(scope="session")

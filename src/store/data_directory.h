@@ -34,6 +34,9 @@ class DataDirectory {
   // Names the installation, to tell which database belongs to this directory.
   std::string installation_file() const { return root_ + "/secrets/installation"; }
 
+  // The key that access tokens are signed with.
+  std::string identity_key() const { return root_ + "/secrets/identity.pem"; }
+
   // The secret with which engines send their logs; made at the first start, readable by the owner.
   Result<std::string> IngestToken() const;
 
