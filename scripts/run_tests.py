@@ -11,6 +11,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Flows that are about metadata run a second time with PostgreSQL.
+ON_POSTGRESQL = ["tests/test_api.py", "tests/test_sdk_flow.py", "tests/test_deployments.py"]
 
 
 def count(report):
@@ -35,6 +37,10 @@ def run(name, command, report, environment):
         print(f"{name} ended with status {status}")
         failed = 1
     return passed, failed, skipped
+
+
+def flows(name, pytest, report, environment):
+    return run(name, [*pytest, f"--junitxml={report}"], report, environment)
 
 
 def lint():
@@ -70,19 +76,17 @@ def main():
         "--output-junit",
         str(reports / "ctest.xml"),
     ]
-    pytest = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-n",
-        "2",
-        f"--junitxml={reports / 'pytest.xml'}",
-    ]
+    pytest = [sys.executable, "-m", "pytest", "-q", "-n", "2"]
     totals = [lint()] if arguments.lint else []
     totals += [
         run("unit tests", ctest, reports / "ctest.xml", environment),
-        run("flows", pytest, reports / "pytest.xml", environment),
+        flows("flows", pytest, reports / "pytest.xml", environment),
+        flows(
+            "flows on PostgreSQL",
+            pytest + ON_POSTGRESQL,
+            reports / "postgresql.xml",
+            dict(environment, JOEY_TEST_METADATA="postgresql"),
+        ),
     ]
     passed, failed, skipped = (sum(column) for column in zip(*totals))
     print(f"{passed} passed, {failed} failed, {skipped} skipped")

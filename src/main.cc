@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/admin.h"
 #include "cli/engine.h"
 #include "cli/plugins.h"
 #include "cli/serve.h"
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
   joey::cli::AddPluginCommand(app);
   joey::cli::AddUserCommand(app);
   joey::cli::AddTokenCommand(app);
+  joey::cli::AddAdminCommands(app);
   app.add_subcommand("version", "Print the version")->callback([] {
     fmt::print("joey {}\n", joey::cli::kVersion);
   });

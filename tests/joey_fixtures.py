@@ -7,9 +7,12 @@ undeployed     a list: pipelines put in it are undeployed after the test
 deploy         deploy(pipeline) on little CPU and memory, undeployed after the test
 joey           a server of the test's own, which it may stop and kill
 joey_factory   several of them, with options: joey_factory("--check-column", "check_failures")
+postgresql     a PostgreSQL server of the tests' own, for tests that are about it
 cases          the folder of the shared cases; the test is skipped where there is none
 tensorflow     the folder of the TensorFlow plug-in, installed into the cache (280 MB, once); without it and
                with JOEY_OFFLINE=1 the test is skipped
+
+With JOEY_TEST_METADATA=postgresql every server keeps its metadata in a PostgreSQL database of its own.
 """
 
 import os
@@ -18,7 +21,8 @@ import subprocess
 
 import pytest
 import wallaroo
-from harness import ROOT, Api, Joey, binary
+import with_postgresql
+from harness import ROOT, Api, Joey, binary, unique
 
 SMALL = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory("256Mi").build()
 
@@ -35,9 +39,27 @@ def _close(server):
 
 
 @pytest.fixture(scope="session")
-def shared_joey(tmp_path_factory):
+def postgresql():
+    server = with_postgresql.Server()
+    try:
+        yield server.start()
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def new_metadata(request):
+    """A function that makes a metadata store; the environment of the server that uses it."""
+    if not os.environ.get("JOEY_TEST_METADATA", "").startswith("postgresql"):
+        return dict
+    postgresql = request.getfixturevalue("postgresql")
+    return lambda: {"JOEY_METADATA": postgresql.create_database(unique("joey"))}
+
+
+@pytest.fixture(scope="session")
+def shared_joey(tmp_path_factory, new_metadata):
     _need_binary()
-    server = Joey(tmp_path_factory.mktemp("joey") / "data")
+    server = Joey(tmp_path_factory.mktemp("joey") / "data", environment=new_metadata())
     server.start()
     yield server
     _close(server)
@@ -49,9 +71,10 @@ def joey_url(shared_joey):
 
 
 @pytest.fixture(scope="session")
-def check_joey(tmp_path_factory):
+def check_joey(tmp_path_factory, new_metadata):
     _need_binary()
-    server = Joey(tmp_path_factory.mktemp("check") / "data", ["--check-column", "check_failures"])
+    arguments = ["--check-column", "check_failures"]
+    server = Joey(tmp_path_factory.mktemp("check") / "data", arguments, new_metadata())
     server.start()
     yield server
     _close(server)
@@ -83,11 +106,12 @@ def api(joey_url):
 
 
 @pytest.fixture
-def joey_factory(tmp_path):
+def joey_factory(tmp_path, new_metadata):
     _need_binary()
     servers = []
 
     def make(*arguments, environment=None, auth="none"):
+        environment = {**new_metadata(), **(environment or {})}
         server = Joey(tmp_path / f"data{len(servers)}", arguments, environment, auth)
         servers.append(server)
         return server.start()

@@ -9,6 +9,7 @@
 #include "auth/password.h"
 #include "base/clock.h"
 #include "store/schema.h"
+#include "store/store_test_support.h"
 
 namespace joey::auth {
 namespace {
@@ -21,13 +22,15 @@ class AuthTest : public testing::Test {
     std::string pattern = testing::TempDir() + "joey-auth-XXXXXX";
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
-    database_ = std::move(Database::Open(directory_ + "/joey.db", MetadataMigrations()).value());
+    metadata_ = TestMetadata(directory_);
+    database_ = std::move(Database::Open(metadata_, MetadataMigrations()).value());
     users_ = std::make_unique<Users>(*database_, epoch_);
     tokens_ = std::make_unique<ApiTokens>(*database_, epoch_);
     authenticator_ = std::make_unique<Authenticator>(Mode::kBuiltin, *tokens_, epoch_);
   }
   void TearDown() override {
     database_.reset();
+    DropTestMetadata(metadata_);
     std::filesystem::remove_all(directory_);
   }
 
@@ -50,6 +53,7 @@ class AuthTest : public testing::Test {
   }
 
   std::string directory_;
+  std::string metadata_;
   Epoch epoch_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<Users> users_;

@@ -12,7 +12,11 @@
 #include <memory>
 #include <string>
 
+#include "base/files.h"
 #include "cli/server_process.h"
+#include "cli/standby.h"
+#include "http/listener.h"
+#include "store/data_directory.h"
 
 namespace joey::cli {
 namespace {
@@ -29,7 +33,37 @@ deploy::AutoscalePace PaceOf(double up_seconds, double down_seconds) {
   return pace;
 }
 
-int Serve(const ServeOptions& options) {
+// What a standby is told by: the leader's end or a signal. True for the former.
+bool WaitForLeadersEnd(const sigset_t& signals, const Standby& standby) {
+  constexpr timespec kLookEvery{0, 50'000'000};
+  while (!standby.leader_is_gone()) {
+    if (::sigtimedwait(&signals, nullptr, &kLookEvery) > 0) return false;
+  }
+  return true;
+}
+
+// Passes connections through as long as another server has the data directory. True when it has
+// ended, with the socket that clients go on to use; false when this one was asked to end.
+Result<bool> StandBy(ServeOptions& options, const sigset_t& signals, UniqueFd& listener) {
+  if (!listener.valid()) {
+    JOEY_ASSIGN_OR_RETURN(HostPort listen, ParseHostPort(options.listen));
+    JOEY_RETURN_IF_ERROR(ServerProcess::CheckListen(listen, options));
+    JOEY_ASSIGN_OR_RETURN(listener, http::Listen(listen));
+    listen.port = http::PortOf(listener);
+    options.listen = listen.ToString();
+  }
+  const std::unique_ptr<Standby> standby = Standby::Start(options.data, std::move(listener));
+  if (!options.ready_file.empty()) {
+    JOEY_RETURN_IF_ERROR(WriteFileAtomically(options.ready_file, options.listen, 0644));
+  }
+  spdlog::info("standing by on http://{} for the joey serve that leads", options.listen);
+  const bool alone = WaitForLeadersEnd(signals, *standby);
+  listener = standby->Stop();
+  if (alone) spdlog::info("the joey serve that led is gone: taking over");
+  return alone;
+}
+
+int Serve(ServeOptions options) {
   // Before any thread starts, so that all inherit it: signals are taken by sigwait() below.
   sigset_t signals;
   sigemptyset(&signals);
@@ -37,7 +71,24 @@ int Serve(const ServeOptions& options) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  Result<std::unique_ptr<ServerProcess>> process = ServerProcess::Start(options);
+  UniqueFd listener;
+  Result<std::unique_ptr<ServerProcess>> process = Status();
+  for (;;) {
+    if (IsPostgresql(options.metadata) && DataDirectory::IsInUse(options.data)) {
+      const Result<bool> leads = StandBy(options, signals, listener);
+      if (leads.ok() && !*leads) return 0;
+      if (!leads.ok()) {
+        process = leads.status();
+        break;
+      }
+    }
+    process = ServerProcess::Start(options, listener);
+    // Of several that stand by one was faster.
+    const bool late = !process.ok() && IsPostgresql(options.metadata) &&
+                      process.status().code() == Code::kFailedPrecondition &&
+                      DataDirectory::IsInUse(options.data);
+    if (!late) break;
+  }
   if (!process.ok()) {
     spdlog::error("{}", process.status().ToString());
     return kExitFailed;
@@ -72,6 +123,11 @@ void AddServeCommand(CLI::App& app) {
   CLI::App* command = app.add_subcommand("serve", "Run the control plane and the gateway");
   command->add_option("--data", options.data, "Directory of everything that is kept")
       ->capture_default_str();
+  command
+      ->add_option("--metadata", options.metadata,
+                   "postgresql://USER@HOST/DATABASE instead of SQLite in the data directory; a "
+                   "password belongs in the environment, where nobody else sees it")
+      ->envname("JOEY_METADATA");
   command->add_option("--listen", options.listen, "HOST:PORT; port 0 takes any free one")
       ->capture_default_str();
   command->add_option("--ready-file", options.ready_file,

@@ -11,13 +11,12 @@
 #include "base/limits.h"
 #include "cli/version.h"
 #include "deploy/local_deployer.h"
+#include "store/installation.h"
 #include "store/schema.h"
 
 namespace joey::cli {
-namespace {
 
-// Whether what listens there is protected as it must be.
-Status CheckExposure(const HostPort& listen, const ServeOptions& options) {
+Status ServerProcess::CheckListen(const HostPort& listen, const ServeOptions& options) {
   if (listen.IsLoopback()) return {};
   constexpr const char* kTunnel =
       "listen on a loopback address (--listen 127.0.0.1:8080) and reach it from elsewhere through "
@@ -33,22 +32,23 @@ Status CheckExposure(const HostPort& listen, const ServeOptions& options) {
                             kTunnel);
 }
 
-}  // namespace
-
-Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const ServeOptions& options) {
+Result<std::unique_ptr<ServerProcess>> ServerProcess::Start(const ServeOptions& options,
+                                                            UniqueFd& listener) {
   JOEY_ASSIGN_OR_RETURN(const HostPort listen, ParseHostPort(options.listen));
-  JOEY_RETURN_IF_ERROR(CheckExposure(listen, options));
+  JOEY_RETURN_IF_ERROR(CheckListen(listen, options));
   std::unique_ptr<ServerProcess> process(new ServerProcess());
   JOEY_RETURN_IF_ERROR(process->OpenStore(options));
   process->MakeIdentity(options);
   JOEY_RETURN_IF_ERROR(process->MakeServices(options));
-  JOEY_RETURN_IF_ERROR(process->Listen(listen, options));
+  JOEY_RETURN_IF_ERROR(process->Listen(listen, options, listener));
   return process;
 }
 
 Status ServerProcess::OpenStore(const ServeOptions& options) {
   JOEY_ASSIGN_OR_RETURN(data_, DataDirectory::Open(options.data));
-  JOEY_ASSIGN_OR_RETURN(database_, Database::Open(data_->database(), MetadataMigrations()));
+  const std::string metadata = options.metadata.empty() ? data_->database() : options.metadata;
+  JOEY_ASSIGN_OR_RETURN(database_, Database::Open(metadata, MetadataMigrations()));
+  JOEY_RETURN_IF_ERROR(CheckInstallation(*database_, *data_));
   JOEY_ASSIGN_OR_RETURN(model_files_, ModelFiles::Open(data_->models()));
   JOEY_ASSIGN_OR_RETURN(logs_, logs::LogStore::Open(data_->logs()));
   JOEY_ASSIGN_OR_RETURN(log_token_, data_->IngestToken());
@@ -100,7 +100,8 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   return {};
 }
 
-Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options) {
+Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options,
+                             UniqueFd& listener) {
   api_ = std::make_unique<api::Api>(
       api::Services{*access_, *workspaces_, *models_, *pipelines_, *deployments_, *connections_,
                     *tags_, *logs_, *users_, *api_tokens_},
@@ -109,6 +110,7 @@ Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options
 
   http::ServerOptions http;
   http.listen = listen;
+  http.listener = std::move(listener);
   http.io_threads = options.io_threads > 0
                         ? options.io_threads
                         : std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);

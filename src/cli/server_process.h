@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "auth/authenticator.h"
+#include "base/files.h"
 #include "base/socket_address.h"
 #include "cli/plugins.h"
 #include "cli/spool_recovery.h"
@@ -32,6 +33,7 @@ namespace joey::cli {
 
 struct ServeOptions {
   std::string data = "./joey-data";
+  std::string metadata;  // postgresql://…; empty: SQLite in the data directory
   std::string listen = "127.0.0.1:8080";
   std::string ready_file;
   std::string check_column = "anomaly";
@@ -45,9 +47,14 @@ struct ServeOptions {
 
 class ServerProcess {
  public:
-  // Listens, starts again what was deployed, and writes the address files last.
-  static Result<std::unique_ptr<ServerProcess>> Start(const ServeOptions& options);
+  // Listens, starts again what was deployed, and writes the address files last. `listener` is taken
+  // when it listens already.
+  static Result<std::unique_ptr<ServerProcess>> Start(const ServeOptions& options,
+                                                      UniqueFd& listener);
   ~ServerProcess();
+
+  // Whether what listens there is protected as it must be.
+  static Status CheckListen(const HostPort& listen, const ServeOptions& options);
 
   HostPort address() const { return server_->address(); }
   const std::string& data() const { return data_->root(); }
@@ -62,7 +69,7 @@ class ServerProcess {
   Status OpenStore(const ServeOptions& options);
   void MakeIdentity(const ServeOptions& options);
   Status MakeServices(const ServeOptions& options);
-  Status Listen(const HostPort& listen, const ServeOptions& options);
+  Status Listen(const HostPort& listen, const ServeOptions& options, UniqueFd& listener);
 
   // In the order of their dependencies: what is below uses what is above.
   std::unique_ptr<DataDirectory> data_;

@@ -21,6 +21,7 @@ constexpr int kExitFailed = 1;
 
 struct Arguments {
   std::string data = "./joey-data";
+  std::string metadata;
   std::string email;
   std::string username;
   std::string name;
@@ -31,17 +32,17 @@ struct Arguments {
   bool no_password = false;
 };
 
-// The identity part of a data directory, also while joey serve uses it: the database has its own
-// locks.
+// The identity part of the metadata, also while joey serve uses it: the database has its own locks.
 struct Identity {
   std::unique_ptr<Database> database;
   auth::Epoch epoch;
   std::unique_ptr<auth::Users> users;
   std::unique_ptr<auth::ApiTokens> tokens;
 
-  Status Open(const std::string& data) {
+  Status Open(const std::string& data, const std::string& metadata) {
     JOEY_RETURN_IF_ERROR(MakeDirectories(data));
-    JOEY_ASSIGN_OR_RETURN(database, Database::Open(data + "/joey.db", MetadataMigrations()));
+    const std::string location = metadata.empty() ? data + "/joey.db" : metadata;
+    JOEY_ASSIGN_OR_RETURN(database, Database::Open(location, MetadataMigrations()));
     users = std::make_unique<auth::Users>(*database, epoch);
     tokens = std::make_unique<auth::ApiTokens>(*database, epoch);
     return {};
@@ -131,7 +132,7 @@ CLI::App* Add(CLI::App& parent, const std::string& name, const std::string& desc
   CLI::App* command = parent.add_subcommand(name, description);
   command->callback([arguments, action] {
     Identity identity;
-    Status status = identity.Open(arguments->data);
+    Status status = identity.Open(arguments->data, arguments->metadata);
     if (status.ok()) status = action(identity, *arguments);
     if (!status.ok()) fmt::print(stderr, "joey: {}\n", status.ToString());
     throw CLI::RuntimeError(status.ok() ? 0 : kExitFailed);
@@ -146,6 +147,10 @@ std::shared_ptr<Arguments> AddParent(CLI::App& app, CLI::App*& command, const st
   command->require_subcommand(1);
   command->add_option("--data", arguments->data, "Directory of everything that is kept")
       ->capture_default_str();
+  command
+      ->add_option("--metadata", arguments->metadata,
+                   "postgresql://USER@HOST/DATABASE, if joey serve is given it")
+      ->envname("JOEY_METADATA");
   return arguments;
 }
 

@@ -25,6 +25,7 @@
 #include "store/model_files.h"
 #include "store/schema.h"
 #include "store/secrets.h"
+#include "store/store_test_support.h"
 
 namespace joey::control {
 
@@ -96,17 +97,19 @@ class ControlTest : public testing::Test {
     std::string pattern = testing::TempDir() + "joey-control-XXXXXX";
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
+    metadata_ = TestMetadata(directory_);
     Start();
     workspace_ = workspaces_->Default(kDefaultUserId, kDefaultUserEmail)->id;
   }
   void TearDown() override {
     Stop();
+    DropTestMetadata(metadata_);
     std::filesystem::remove_all(directory_);
   }
 
   // Opens everything anew, as the next start of joey serve does.
   void Start() {
-    database_ = std::move(Database::Open(directory_ + "/joey.db", MetadataMigrations()).value());
+    database_ = std::move(Database::Open(metadata_, MetadataMigrations()).value());
     files_ = std::move(ModelFiles::Open(directory_ + "/models").value());
     deployer_ = std::make_unique<RecordingDeployer>();
     workspaces_ = std::make_unique<Workspaces>(*database_);
@@ -191,6 +194,7 @@ class ControlTest : public testing::Test {
   }
 
   std::string directory_;
+  std::string metadata_;
   std::int64_t workspace_ = 0;
   std::unique_ptr<Database> database_;
   std::unique_ptr<ModelFiles> files_;

@@ -38,7 +38,7 @@ Result<std::int64_t> UpsertDeployment(Connection& connection, const DeployReques
                "engine_config_json, generation, created_at, updated_at) "
                "VALUES (?1, ?2, 1, ?3, ?4, 1, ?5, ?5) ON CONFLICT(pipeline_id) DO UPDATE SET "
                "deploy_id = ?2, deployed = 1, pipeline_version_id = ?3, engine_config_json = ?4, "
-               "generation = generation + 1, updated_at = ?5",
+               "generation = deployment.generation + 1, updated_at = ?5",
                {request.pipeline_id, request.deploy_id, request.pipeline_version_id, engine_config,
                 NowMicros()})
           .status());
@@ -68,9 +68,12 @@ Status CheckGrpcPort(Connection& connection, int port, std::int64_t pipeline_id)
   if (port == 0) return {};
   std::string other;
   JOEY_RETURN_IF_ERROR(connection.Query(
-      "SELECT deploy_id FROM deployment WHERE deployed = 1 AND pipeline_id <> ? AND "
-      "json_extract(engine_config_json, '$.engine.grpc.port') = ?",
-      {pipeline_id, std::int64_t{port}}, [&](const SqlRow& row) { other = row.Text(0); }));
+      "SELECT deploy_id, engine_config_json FROM deployment WHERE deployed = 1 AND pipeline_id <> "
+      "?",
+      {pipeline_id}, [&](const SqlRow& row) {
+        const auto config = ParseEngineConfig(json::parse(row.Text(1), nullptr, false));
+        if (config.ok() && config->grpc_port == port) other = row.Text(0);
+      }));
   if (other.empty()) return {};
   return AlreadyExists(
       fmt::format("the deployment '{}' answers gRPC on port {} already", other, port),

@@ -1,5 +1,6 @@
 #include "http/server.h"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -22,6 +23,7 @@
 
 #include "base/limits.h"
 #include "http/connection.h"
+#include "http/listener.h"
 #include "http/offload.h"
 
 namespace joey::http {
@@ -149,26 +151,18 @@ struct Server::Impl final : ConnectionHost {
   }
 
   Status Bind() {
+    if (!options.listener.valid()) {
+      JOEY_ASSIGN_OR_RETURN(options.listener, Listen(options.listen));
+    }
+    options.listen.port = PortOf(options.listener);
+    const bool ipv6 = IsIpv6(options.listener);
+    // A descriptor of the acceptor's own, which closes it.
+    const int fd = ::fcntl(options.listener.get(), F_DUPFD_CLOEXEC, 0);
+    options.listener.Reset();
     boost::system::error_code error;
-    asio::io_context& context = threads[0]->context;
-    tcp::resolver resolver(context);
-    auto found = resolver.resolve(options.listen.host, std::to_string(options.listen.port),
-                                  tcp::resolver::passive, error);
-    if (error || found.empty()) {
-      return InvalidArgument("cannot resolve " + options.listen.ToString() + ": " +
-                             error.message());
-    }
-    tcp::endpoint endpoint = found.begin()->endpoint();
-    acceptor.emplace(context);
-    acceptor->open(endpoint.protocol(), error);
-    if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor->bind(endpoint, error);
-    if (!error) acceptor->listen(1024, error);
-    if (error) {
-      return Unavailable("cannot listen on " + options.listen.ToString() + ": " + error.message(),
-                         "choose another address with --listen, or port 0 for any free port");
-    }
-    options.listen.port = acceptor->local_endpoint().port();
+    acceptor.emplace(threads[0]->context);
+    acceptor->assign(ipv6 ? tcp::v6() : tcp::v4(), fd, error);
+    if (error) return Unavailable("cannot accept connections: " + error.message());
     return {};
   }
 

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/files.h"
 #include "base/socket_address.h"
 #include "base/status.h"
 #include "http/message.h"
@@ -65,6 +66,7 @@ struct RouteOptions {
 
 struct ServerOptions {
   HostPort listen{"127.0.0.1", 0};
+  UniqueFd listener;  // listens on `listen` already (http/listener.h); without one Start() makes it
   int io_threads = 1;
   int worker_threads = 4;
   // Hosts a request's Host header may name besides loopback names and the bound address. Another

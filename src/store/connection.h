@@ -1,96 +1,72 @@
-// One SQLite connection with prepared statements that are kept for its life.
+// One connection to the metadata store, SQLite or PostgreSQL, with prepared statements that are
+// kept for its life.
+//
+// SQL is written once, in what both understand (src/store/README.md), as SQLite has it: parameters
+// are `?` or `?1`, `?2` …; types are INTEGER, REAL and TEXT. The PostgreSQL side translates.
 //
 // Not thread-safe: a connection is used by one thread at a time; Database hands them out.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "base/status.h"
-
-struct sqlite3;
-struct sqlite3_stmt;
+#include "store/sql.h"
 
 namespace joey {
 
-// A parameter of a statement. Texts are copied.
-class SqlValue {
- public:
-  SqlValue(std::nullptr_t) : value_(nullptr) {}          // NOLINT(google-explicit-constructor)
-  SqlValue(std::int64_t value) : value_(value) {}        // NOLINT(google-explicit-constructor)
-  SqlValue(int value) : value_(std::int64_t{value}) {}   // NOLINT(google-explicit-constructor)
-  SqlValue(bool value) : value_(std::int64_t{value}) {}  // NOLINT(google-explicit-constructor)
-  SqlValue(double value) : value_(value) {}              // NOLINT(google-explicit-constructor)
-  SqlValue(const char* value)
-      : value_(std::string_view(value)) {}             // NOLINT(google-explicit-constructor)
-  SqlValue(std::string_view value) : value_(value) {}  // NOLINT(google-explicit-constructor)
-  SqlValue(const std::string& value)                   // NOLINT(google-explicit-constructor)
-      : value_(std::string_view(value)) {}
-  template <typename T>
-  SqlValue(const std::optional<T>& value)  // NOLINT(google-explicit-constructor)
-      : SqlValue(value ? SqlValue(*value) : SqlValue(nullptr)) {}
-
-  const auto& get() const { return value_; }
-
- private:
-  std::variant<std::nullptr_t, std::int64_t, double, std::string_view> value_;
-};
-
-// The current row of a query; valid during the callback only.
-class SqlRow {
- public:
-  explicit SqlRow(sqlite3_stmt* statement) : statement_(statement) {}
-  bool IsNull(int column) const;
-  std::int64_t Int(int column) const;
-  bool Bool(int column) const { return Int(column) != 0; }
-  std::string Text(int column) const;
-  std::optional<std::string> OptionalText(int column) const;
-  std::optional<double> OptionalDouble(int column) const;
-
- private:
-  sqlite3_stmt* statement_;
-};
-
 class Connection {
  public:
-  enum class Mode { kReadWrite, kReadOnly };
+  enum class Access { kRead, kWrite };
 
-  static Result<std::unique_ptr<Connection>> Open(const std::string& path, Mode mode);
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  virtual ~Connection() = default;
 
   // Runs statements without parameters, separated by semicolons. Not kept.
-  Status Script(const std::string& sql);
+  virtual Status Script(const std::string& sql) = 0;
 
-  // Runs one statement that returns no rows; the number of changed rows.
-  Result<std::int64_t> Run(std::string_view sql, std::initializer_list<SqlValue> values = {});
-
-  // Like Run() for an INSERT; the id of the new row.
-  Result<std::int64_t> Insert(std::string_view sql, std::initializer_list<SqlValue> values);
+  // Runs one statement that returns no rows; the number of changed rows. After an error the
+  // transaction can only be given up; kAlreadyExists is a constraint.
+  virtual Result<std::int64_t> Run(std::string_view sql, SqlValues values = {}) = 0;
 
   // Calls `row` for every row. `row` must not use this connection.
-  Status Query(std::string_view sql, std::initializer_list<SqlValue> values,
-               const std::function<void(const SqlRow&)>& row);
+  virtual Status Query(std::string_view sql, SqlValues values,
+                       const std::function<void(const SqlRow&)>& row) = 0;
+
+  // Like Run() for an INSERT into a table with an integer `id`; the id of the row.
+  Result<std::int64_t> Insert(std::string_view sql, SqlValues values) {
+    JOEY_ASSIGN_OR_RETURN(const auto id, QueryInt(std::string(sql) + " RETURNING id", values));
+    return id.value_or(0);
+  }
 
   // The integer of the first column of the first row; nullopt without a row or with NULL.
-  Result<std::optional<std::int64_t>> QueryInt(std::string_view sql,
-                                               std::initializer_list<SqlValue> values = {});
+  Result<std::optional<std::int64_t>> QueryInt(std::string_view sql, SqlValues values = {}) {
+    std::optional<std::int64_t> out;
+    bool first = true;
+    JOEY_RETURN_IF_ERROR(Query(sql, values, [&](const SqlRow& row) {
+      if (first) out = row.OptionalInt(0);
+      first = false;
+    }));
+    return out;
+  }
 
- private:
-  struct Statements;
-  explicit Connection(sqlite3* handle);
-  Result<sqlite3_stmt*> Prepare(std::string_view sql, std::initializer_list<SqlValue> values);
-  Status ErrorOf(int code, std::string_view sql) const;
+  // Transactions, for Database. One that reads sees a snapshot; of those that write there is one at
+  // a time in the whole store, whoever it belongs to, so that what it read stays true.
+  virtual Status Begin(Access access) = 0;
+  virtual Status Commit() = 0;
+  virtual void Rollback() = 0;
+  // It is of no use any more and has to be opened again.
+  virtual bool lost() const { return false; }
 
-  sqlite3* handle_;
-  std::unique_ptr<Statements> statements_;
+  // How many migrations the store has seen; to be changed in the transaction of a migration.
+  virtual Result<std::int64_t> SchemaVersion() = 0;
+  virtual Status SetSchemaVersion(std::int64_t version) = 0;
+  // Whether there are no tables at all.
+  virtual Result<bool> IsEmpty() = 0;
+  // Rows with ids of their own were put into `table`: the next new id comes after them.
+  virtual Status ContinueIds(const std::string& table) = 0;
 };
 
 }  // namespace joey

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "base/random.h"
 #include "base/sha256.h"
@@ -15,13 +17,21 @@ namespace joey {
 namespace {
 
 constexpr std::size_t kTokenBytes = 32;
+constexpr int kLockTriesMax = 5;
+constexpr std::chrono::milliseconds kLockPause{10};
 
 Result<UniqueFd> Lock(const std::string& root) {
   const std::string path = root + "/lock";
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd.valid()) return FileError("open", path, errno);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+  // Again for a moment: somebody may just be asking whether it is in use.
+  int tries = kLockTriesMax;
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return FileError("lock", path, errno);
+    if (--tries > 0) {
+      std::this_thread::sleep_for(kLockPause);
+      continue;
+    }
     std::string holder;
     if (auto pid = ReadFile(path, 32); pid.ok() && !pid->empty()) {
       holder = " (process " + *pid + ")";
@@ -55,6 +65,13 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& pa
     JOEY_RETURN_IF_ERROR(MakeDirectories(child));
   }
   return directory;
+}
+
+bool DataDirectory::IsInUse(const std::string& path) {
+  const UniqueFd fd(::open((path + "/lock").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return false;
+  // Shared: two that ask at once do not see each other.
+  return ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 Result<std::string> DataDirectory::IngestToken() const {

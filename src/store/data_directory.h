@@ -16,6 +16,11 @@ class DataDirectory {
   // holds it. What uploads a killed process left behind is removed.
   static Result<std::unique_ptr<DataDirectory>> Open(const std::string& path);
 
+  // Whether a process holds the lock of the data directory.
+  static bool IsInUse(const std::string& path);
+  // Where the one that does listens, once it does.
+  static std::string AddressFileOf(const std::string& path) { return path + "/run/address"; }
+
   const std::string& root() const { return root_; }  // absolute
   std::string database() const { return root_ + "/joey.db"; }
   std::string models() const { return root_ + "/models"; }
@@ -25,7 +30,9 @@ class DataDirectory {
   std::string run() const { return root_ + "/run"; }
   // Of Secrets.
   std::string secrets_key() const { return root_ + "/secrets/metadata.key"; }
-  std::string address_file() const { return root_ + "/run/address"; }
+  std::string address_file() const { return AddressFileOf(root_); }
+  // Names the installation, to tell which database belongs to this directory.
+  std::string installation_file() const { return root_ + "/secrets/installation"; }
 
   // The secret with which engines send their logs; made at the first start, readable by the owner.
   Result<std::string> IngestToken() const;

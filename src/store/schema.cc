@@ -207,6 +207,12 @@ CREATE TABLE model_version_tag (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX model_version_tag_tag ON model_version_tag(tag_id);
 )sql"},
+    {"installation", R"sql(
+-- One row: the data directory this database belongs to (store/installation.h).
+CREATE TABLE installation (
+  id TEXT PRIMARY KEY
+) STRICT;
+)sql"},
 };
 
 }  // namespace
