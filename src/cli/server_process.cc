@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "cli/version.h"
 #include "deploy/local_deployer.h"
+#include "http/listener.h"
 #include "store/installation.h"
 #include "store/schema.h"
 
@@ -110,6 +111,8 @@ Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options
 
   http::ServerOptions http;
   http.listen = listen;
+  const bool took_over = listener.valid();
+  const HostPort bound{listen.host, took_over ? http::PortOf(listener) : listen.port};
   http.listener = std::move(listener);
   http.io_threads = options.io_threads > 0
                         ? options.io_threads
@@ -119,17 +122,24 @@ Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options
   api_->AddRoutes(*server_);
   gateway_->AddRoutes(*server_);
   gateway_->Start(*server_);
+  // Clients of a server that has taken over wait in its socket: they are let in when it knows all
+  // that is deployed. Others are told that it is starting.
+  if (took_over) JOEY_RETURN_IF_ERROR(Resume(bound));
   JOEY_RETURN_IF_ERROR(server_->Start());
-
+  if (!took_over) JOEY_RETURN_IF_ERROR(Resume(server_->address()));
   const std::string address = server_->address().ToString();
-  // Before engines are started: they look here for where to send their logs.
-  JOEY_RETURN_IF_ERROR(WriteFileAtomically(data_->address_file(), address));
-  JOEY_RETURN_IF_ERROR(deployments_->Resume());
-  gateway_->SetReady();
-  api_->SetReady();
   if (!options.ready_file.empty()) {
     JOEY_RETURN_IF_ERROR(WriteFileAtomically(options.ready_file, address, 0644));
   }
+  return {};
+}
+
+Status ServerProcess::Resume(const HostPort& address) {
+  // Before engines are started: they look here for where to send their logs.
+  JOEY_RETURN_IF_ERROR(WriteFileAtomically(data_->address_file(), address.ToString()));
+  JOEY_RETURN_IF_ERROR(deployments_->Resume());
+  gateway_->SetReady();
+  api_->SetReady();
   return {};
 }
 

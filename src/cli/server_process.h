@@ -70,6 +70,8 @@ class ServerProcess {
   void MakeIdentity(const ServeOptions& options);
   Status MakeServices(const ServeOptions& options);
   Status Listen(const HostPort& listen, const ServeOptions& options, UniqueFd& listener);
+  // Hands what was deployed to the deployer again; `address` is where engines send their logs.
+  Status Resume(const HostPort& address);
 
   // In the order of their dependencies: what is below uses what is above.
   std::unique_ptr<DataDirectory> data_;
