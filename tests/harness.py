@@ -128,7 +128,9 @@ class Joey:
         """`joey user …` or `joey token …` on the data of this server; what it prints."""
         group, *rest = arguments
         command = [binary(), group, "--data", self.data, *rest]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=60, env=self.environment
+        )
         if done.returncode != 0:
             raise RuntimeError(done.stderr.strip())
         return done.stdout.strip()

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,15 @@ deploy::AutoscalePace PaceOf(double up_seconds, double down_seconds) {
   // Several looks in the shorter of both.
   pace.sample = std::min(pace.sample, std::max(milliseconds(20), std::min(pace.up, pace.down) / 4));
   return pace;
+}
+
+// One that stands on the command line is seen by everybody who may list processes.
+void WarnOfPassword(const std::string& metadata) {
+  const char* const environment = std::getenv("JOEY_METADATA");
+  if (environment != nullptr && metadata == environment) return;
+  if (WithoutPassword(metadata) == metadata) return;
+  spdlog::warn(
+      "--metadata shows its password to others on this machine: set JOEY_METADATA instead");
 }
 
 // What a standby is told by: the leader's end or a signal. True for the former.
@@ -71,6 +81,7 @@ int Serve(ServeOptions options) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
+  WarnOfPassword(options.metadata);
   UniqueFd listener;
   Result<std::unique_ptr<ServerProcess>> process = Status();
   for (;;) {
