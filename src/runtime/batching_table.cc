@@ -2,6 +2,7 @@
 
 #include <arrow/array/concatenate.h>
 #include <arrow/record_batch.h>
+#include <arrow/type.h>
 #include <spdlog/spdlog.h>
 
 #include <condition_variable>
