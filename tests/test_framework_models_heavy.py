@@ -62,10 +62,15 @@ with torch.no_grad():
 """
 
 
-@pytest.mark.parametrize(("type_", "runtime"), [(F32, "onnx"), (F64, "flight")])
+# A softmax of missing values is another in ONNX: that model of Keras is not converted.
 @pytest.mark.parametrize(
-    ("lock", "framework", "program", "suffix"),
-    [("keras", Framework.KERAS, KERAS, "h5"), ("pytorch", Framework.PYTORCH, TORCH, "pt")],
+    ("lock", "framework", "program", "suffix", "type_", "runtime"),
+    [
+        ("keras", Framework.KERAS, KERAS, "h5", F32, "flight"),
+        ("keras", Framework.KERAS, KERAS, "h5", F64, "flight"),
+        ("pytorch", Framework.PYTORCH, TORCH, "pt", F32, "onnx"),
+        ("pytorch", Framework.PYTORCH, TORCH, "pt", F64, "flight"),
+    ],
 )
 def test_native_and_worker(wl, undeployed, tmp_path, heavy, type_, runtime, lock, framework, program, suffix):
     kind = "double" if type_ == F64 else "float"

@@ -51,7 +51,6 @@ void Conversions::Stop() {
 void Conversions::Add(std::int64_t version_id) {
   {
     const std::lock_guard lock(mutex_);
-    if (!known_.insert(version_id).second) return;
     queue_.push_back(version_id);
   }
   changed_.notify_one();
@@ -68,8 +67,6 @@ void Conversions::Work() {
       queue_.pop_front();
     }
     Run(id);
-    const std::lock_guard lock(mutex_);
-    known_.erase(id);
   }
 }
 

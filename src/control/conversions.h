@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,8 +38,7 @@ class Conversions {
   // Gives up what is running; the next Start() begins it again.
   void Stop();
 
-  // A version in the state kPendingNative or kPendingContainer; one that is known already is not
-  // done twice.
+  // A version in the state kPendingNative or kPendingContainer.
   void Add(std::int64_t version_id);
 
  private:
@@ -56,10 +54,9 @@ class Conversions {
 
   Database& database_;
   const ModelFiles& files_;
-  std::mutex mutex_;  // over the queue and what is known
+  std::mutex mutex_;  // over the queue
   std::condition_variable changed_;
   std::deque<std::int64_t> queue_;
-  std::set<std::int64_t> known_;  // in the queue or under way
   std::atomic<bool> stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -4,7 +4,6 @@
 
 #include "base/files.h"
 #include "base/sha256.h"
-#include "runtime/batching_table.h"
 #include "runtime/framework_model.h"
 #include "runtime/python_model.h"
 #include "runtime/tensorflow_plugin.h"
@@ -100,8 +99,7 @@ Result<std::shared_ptr<const TableModel>> ModelLoader::LoadFramework(
     spdlog::info("[{}] {}", name, line);
   };
   JOEY_ASSIGN_OR_RETURN(std::unique_ptr<TableModel> model, LoadFrameworkModel(std::move(options)));
-  return std::shared_ptr<const TableModel>(
-      std::make_shared<const BatchingTable>(std::move(model), share.processes));
+  return std::shared_ptr<const TableModel>(std::move(model));
 }
 
 }  // namespace joey::engine
