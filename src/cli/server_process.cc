@@ -134,7 +134,7 @@ Status ServerProcess::MakeServices(const ServeOptions& options) {
   control::EngineSettings settings;
   settings.check_column = options.check_column;
   settings.strict_resources = options.strict_resources;
-  settings.log_address_file = data_->address_file();
+  settings.log_address_file = data_->log_address_file();
   settings.log_token = log_token_;
   settings.deployed_max = options.pipelines_max;
   settings.on_runtime = [this](std::string_view runtime) { plugins_.Fetch(runtime); };
@@ -230,7 +230,8 @@ Status ServerProcess::Listen(const HostPort& listen, const ServeOptions& options
 Status ServerProcess::Resume(const HostPort& address) {
   // Before engines are started: they look here for where to send their logs.
   JOEY_ASSIGN_OR_RETURN(const std::string log_address, ListenForLogs(address));
-  JOEY_RETURN_IF_ERROR(WriteFileAtomically(data_->address_file(), log_address));
+  JOEY_RETURN_IF_ERROR(WriteFileAtomically(data_->log_address_file(), log_address));
+  JOEY_RETURN_IF_ERROR(WriteFileAtomically(data_->address_file(), address.ToString()));
   JOEY_RETURN_IF_ERROR(deployments_->Resume());
   JOEY_RETURN_IF_ERROR(conversions_->Start());
   schedule_->Start();
@@ -249,6 +250,7 @@ void ServerProcess::Stop() {
   conversions_->Stop();
   server_->Drain(limits::kServeDrainSecondsMax);
   ::unlink(data_->address_file().c_str());
+  ::unlink(data_->log_address_file().c_str());
   server_->Stop();
   if (internal_server_ != nullptr) internal_server_->Stop();
 }

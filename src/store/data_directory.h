@@ -31,6 +31,8 @@ class DataDirectory {
   // Of Secrets.
   std::string secrets_key() const { return root_ + "/secrets/metadata.key"; }
   std::string address_file() const { return AddressFileOf(root_); }
+  // Where engines send their logs, which is elsewhere when the server speaks TLS.
+  std::string log_address_file() const { return root_ + "/run/log-address"; }
   // Names the installation, to tell which database belongs to this directory.
   std::string installation_file() const { return root_ + "/secrets/installation"; }
 
