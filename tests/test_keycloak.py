@@ -5,16 +5,12 @@ skipped.
 """
 
 import contextlib
-import html
-import http.cookiejar
 import os
 import pathlib
-import re
 import shutil
 import signal
 import socket
 import subprocess
-import threading
 
 import httpx
 import models
@@ -173,50 +169,6 @@ def test_the_sdk_signs_in_there(keycloak, server, monkeypatch, tmp_path):
     monkeypatch.setenv("WALLAROO_PASSWORD", "wrong")
     with pytest.raises(wallaroo.exceptions.AuthenticationError, match="Invalid user credentials"):
         wallaroo.Client(server.url, auth_type="user_password", interactive=False)
-
-
-def test_the_sdk_by_device_code(keycloak, server, monkeypatch, tmp_path, capsys):
-    import wallaroo
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("WALLAROO_NO_BROWSER", "1")
-    for name in ("WALLAROO_USER", "WALLAROO_PASSWORD"):
-        monkeypatch.delenv(name, raising=False)
-    made = []
-    thread = threading.Thread(
-        target=lambda: made.append(wallaroo.Client(server.url, auth_type="sso", interactive=False))
-    )
-    thread.start()
-    printed = ""
-
-    def url():
-        nonlocal printed
-        printed += capsys.readouterr().out
-        found = re.search(r"http\S+user_code=\S+", printed)
-        return found and found[0]
-
-    confirm(wait_until(url, what="the printed URL"))
-    thread.join(timeout=60)
-    (wl,) = made
-    assert wl.list_workspaces() is not None
-
-
-def confirm(url):
-    """What a person does on Keycloak's pages."""
-    # Keycloak marks its cookies Secure, also here where it speaks plain HTTP.
-    policy = http.cookiejar.DefaultCookiePolicy(secure_protocols=("http", "https"))
-    cookies = http.cookiejar.CookieJar(policy)
-    browser = httpx.Client(follow_redirects=True, timeout=60, cookies=cookies)
-
-    def action(page):
-        return html.unescape(re.search(r'<form[^>]*action="([^"]+)"', page.text)[1])
-
-    page = browser.get(url)
-    page = browser.post(action(page), data={"username": "bob", "password": "password of bob"})
-    code = re.search(r'name="code" value="([^"]+)"', page.text)
-    target = httpx.URL(url).join(action(page))
-    page = browser.post(target, data={"code": code[1] if code else "", "accept": "Yes"})
-    assert page.status_code == 200
 
 
 def test_our_paths_lead_there(keycloak, server):
