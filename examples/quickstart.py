@@ -79,6 +79,8 @@ print(answer.drop(columns="in.tensor").to_string())
 body = json.dumps([{"tensor": [round(float(x), 4) for x in transactions[3000]]}])
 curl = ["curl", "-sS", pipeline.url(), "-H", "Content-Type: application/json; format=pandas-records"]
 curl += ["-H", "Accept: application/json; format=pandas-records"]
+for name, value in wl.auth.auth_header().items():  # where the server has users
+    curl += ["-H", f"{name}: {value}"]
 print(
     "curl", pipeline.url(), "-H 'Content-Type: application/json; format=pandas-records' -d", f"'{body[:40]}…'"
 )

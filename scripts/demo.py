@@ -3,8 +3,10 @@
 usage: demo.py start | stop
 """
 
+import json
 import os
 import pathlib
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,6 +18,9 @@ DATA = ROOT / "joey-data"
 PID_FILE = DATA / "demo.pid"
 READY_FILE = DATA / "demo.ready"
 LOG_FILE = DATA / "demo.log"
+CREDENTIALS = DATA / "demo-credentials.json"
+BINARY = ROOT / "build/release/joey"
+USER = "demo@example.com"
 DEFAULT_PORT = 8080
 
 
@@ -49,8 +54,7 @@ def port():
 def start_server():
     DATA.mkdir(exist_ok=True)
     READY_FILE.unlink(missing_ok=True)
-    command = [ROOT / "build/release/joey", "serve", "--data", DATA, "--listen", f"127.0.0.1:{port()}"]
-    command += ["--auth", "none"]
+    command = [BINARY, "serve", "--data", DATA, "--listen", f"127.0.0.1:{port()}"]
     with open(LOG_FILE, "ab") as log:
         server = subprocess.Popen(
             [*command, "--ready-file", READY_FILE],
@@ -67,19 +71,39 @@ def start_server():
         time.sleep(0.01)
 
 
+def ensure_user():
+    """The administrator of the demo, with a password that only CREDENTIALS knows."""
+    if CREDENTIALS.exists():
+        return json.loads(CREDENTIALS.read_text())
+    DATA.mkdir(exist_ok=True)
+    credentials = {"username": USER, "password": secrets.token_urlsafe(12), "email": USER}
+    user = [BINARY, "user", "--data", DATA]
+    known = USER in subprocess.run([*user, "list"], capture_output=True, text=True, check=True).stdout
+    action = ["passwd", USER] if known else ["create", USER, "--administrator"]
+    command = [*user, *action, "--password-stdin"]
+    subprocess.run(command, input=credentials["password"] + "\n", text=True, check=True, capture_output=True)
+    with open(os.open(CREDENTIALS, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        json.dump(credentials, file)
+    return credentials
+
+
 def start():
+    credentials = ensure_user()
     if running() is None:
         start_server()
     url = f"http://{READY_FILE.read_text().strip()}"
     print(f"joey serve at {url}, data in {DATA.relative_to(ROOT)}/\n", flush=True)
     environment = dict(os.environ, WALLAROO_URL=url, JOEY_KEEP="1")
+    environment |= {"WALLAROO_SDK_CREDENTIALS": str(CREDENTIALS), "WALLAROO_AUTH_URL": url}
     example = ROOT / "examples/quickstart.py"
     status = subprocess.run([sys.executable, example], env=environment).returncode
     if status:
         print(f"\nThe example failed. The server's log is {LOG_FILE}; `make stop` ends the server.")
         return status
     print(f"""
-The server and the pipeline keep running. What to try next:
+The server and the pipeline keep running. Sign in as {credentials["username"]} with the password
+{credentials["password"]} (kept in {CREDENTIALS.relative_to(ROOT)}). What to try next:
+  {url}/auth/account     the account in a browser
   WALLAROO_URL={url} .venv/bin/python     then: import wallaroo; wl = wallaroo.Client(); wl.list_pipelines()
   examples/quickstart.ipynb     the same as a notebook
   curl {url}/v1/api/openapi.json     the REST API

@@ -19,6 +19,7 @@ def parameters(things):
         "{state}": "ready",
         "{name}": things.name,
         "{version}": things.version["version"],
+        "{id}": things.eve,
     }
 
 
@@ -124,6 +125,8 @@ def arguments(method, path, team, things, api):
     short = path.removeprefix("/v1/api/")
     if method == "GET":
         return {}
+    if path.startswith("/auth/admin/"):
+        return {"json": {"enabled": True}}
     if short in ("models/upload", "models/upload_and_convert"):
         return upload(team)
     if short.startswith("pipelines/infer/"):

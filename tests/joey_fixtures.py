@@ -6,6 +6,7 @@ check_joey     a server that writes check_failures, as the older recordings have
 undeployed     a list: pipelines put in it are undeployed after the test
 deploy         deploy(pipeline) on little CPU and memory, undeployed after the test
 joey           a server of the test's own, which it may stop and kill
+identity       a server with users (tests/identity.py)
 joey_factory   several of them, with options: joey_factory("--check-column", "check_failures")
 cases          the folder of the shared cases; the test is skipped where there is none
 tensorflow     the folder of the TensorFlow plug-in, installed into the cache (280 MB, once); without it and
@@ -19,6 +20,7 @@ import subprocess
 import pytest
 import wallaroo
 from harness import ROOT, Api, Joey, binary
+from identity import Identity
 
 SMALL = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory("256Mi").build()
 
@@ -101,6 +103,11 @@ def joey_factory(tmp_path):
 @pytest.fixture
 def joey(joey_factory):
     return joey_factory()
+
+
+@pytest.fixture
+def identity(joey_factory):
+    return Identity(joey_factory(auth="builtin"))
 
 
 @pytest.fixture(scope="session")

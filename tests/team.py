@@ -56,6 +56,8 @@ class Things:
         self.model = config["model_version"]
         topic = ann.post("/v1/api/plateau/get_topic_name", {"pipeline_pk_id": self.pipeline["id"]})
         self.topic = topic["topic_name"]
+        users = team.root.post("/v1/api/users/query", {})["users"]
+        self.eve = next(i for i, user in users.items() if user["email"] == team.emails["eve"])
         self.connection = unique("connection")
         document = {"name": self.connection, "type": "T", "details": {"password": "secret"}}
         self.connection_id = ann.post("/v1/api/connections/create", document)["id"]

@@ -110,6 +110,8 @@ def test_every_path_as_every_role(team_to_spoil):
     found = sorted(operations(team.ann), key=lambda o: LAST.index(o[0]) if o[0] in LAST else -1)
     assert len(found) > 50
     for path, method, operation in found:
+        if path.startswith("/auth/") and operation["x-access"] == "anybody":
+            continue  # pages and forms: tests/test_sign_in.py
         for role in ("nobody", "eve", "col", "ann", "root"):
             answer = call(getattr(team, role), method, path, team, things)
             wanted = expected(operation["x-access"], role, path)

@@ -358,13 +358,14 @@ def test_openapi_paths_answer_what_they_say(api):
     called = 0
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            if "{" in path or path in not_called:
+            if "{" in path or path in not_called or path.startswith("/auth/"):
                 response = api.http.request(
                     method.upper(), path.replace("{", "").replace("}", ""), content=b"{"
                 )
                 # The path exists: whatever is wrong, it is not the path.
                 assert "there is nothing at" not in response.text, path
-                assert response.status_code in (400, 401, 404, 415), f"{path} {response.text}"
+                fine = (200, 400, 401, 403, 404, 415) if path.startswith("/auth/") else (400, 401, 404, 415)
+                assert response.status_code in fine, f"{path} {response.text}"
                 continue
             body = None
             if "requestBody" in operation:

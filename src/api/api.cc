@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/documents.h"
+#include "api/identity.h"
 #include "api/openapi.h"
 
 namespace joey::api {
@@ -12,13 +13,16 @@ using nlohmann::json;
 
 namespace {
 
+constexpr std::string_view kInternalPath = "/v1/internal/";
+
 void Append(Endpoints& to, Endpoints from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
 }  // namespace
 
-Api::Api(const Services& services, auth::Authenticator& authenticator, ApiOptions options)
+Api::Api(const Services& services, auth::Authenticator& authenticator, Endpoints sign_in,
+         ApiOptions options)
     : access_(services.access), options_(std::move(options)), authenticator_(authenticator) {
   Append(endpoints_, WorkspaceEndpoints(services));
   Append(endpoints_, UploadEndpoints(services, options_.spool_directory));
@@ -26,6 +30,8 @@ Api::Api(const Services& services, auth::Authenticator& authenticator, ApiOption
   Append(endpoints_, ModelConfigEndpoints(services));
   Append(endpoints_, TokenEndpoints(services));
   Append(endpoints_, UserEndpoints(services));
+  Append(endpoints_, AdminUserEndpoints(services.users));
+  Append(endpoints_, std::move(sign_in));
   Append(endpoints_, PipelineEndpoints(services));
   Append(endpoints_, DeploymentEndpoints(services));
   Append(endpoints_, ConnectionEndpoints(services));
@@ -87,26 +93,34 @@ Endpoints Api::MetaEndpoints() {
 }
 
 void Api::AddRoutes(http::Server& server) {
+  for (const Endpoint& endpoint : endpoints_) AddRoute(server, endpoint);
+}
+
+void Api::AddInternalRoutes(http::Server& server) {
   for (const Endpoint& endpoint : endpoints_) {
-    if (endpoint.handler == nullptr && endpoint.raw == nullptr) continue;
-    Metrics::Family& family = metrics_.Add(endpoint.family);
-    http::RouteOptions route;
-    route.body_bytes_max = endpoint.body_bytes_max;
-    route.spool_directory = endpoint.spool_directory;
-    if (endpoint.access.needs_user()) {
-      route.admit = [this](const http::Request& request) {
-        return authenticator_.Authenticate(request).status();
-      };
-    }
-    server.Handle(
-        endpoint.method, endpoint.path,
-        [this, &endpoint, &family](http::Request& request) {
-          http::Response response = Handle(endpoint, request);
-          family.Count(response.status);
-          return response;
-        },
-        std::move(route));
+    if (endpoint.path.starts_with(kInternalPath)) AddRoute(server, endpoint);
   }
+}
+
+void Api::AddRoute(http::Server& server, const Endpoint& endpoint) {
+  if (endpoint.handler == nullptr && endpoint.raw == nullptr) return;
+  Metrics::Family& family = metrics_.Add(endpoint.family);
+  http::RouteOptions route;
+  route.body_bytes_max = endpoint.body_bytes_max;
+  route.spool_directory = endpoint.spool_directory;
+  if (endpoint.access.needs_user()) {
+    route.admit = [this](const http::Request& request) {
+      return authenticator_.Authenticate(request).status();
+    };
+  }
+  server.Handle(
+      endpoint.method, endpoint.path,
+      [this, &endpoint, &family](http::Request& request) {
+        http::Response response = Handle(endpoint, request);
+        family.Count(response.status);
+        return response;
+      },
+      std::move(route));
 }
 
 http::Response Api::Handle(const Endpoint& endpoint, http::Request& request) {

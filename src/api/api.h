@@ -23,9 +23,13 @@ struct ApiOptions {
 
 class Api {
  public:
-  Api(const Services& services, auth::Authenticator& authenticator, ApiOptions options);
+  // `sign_in`: the endpoints through which users get tokens (api/identity.h).
+  Api(const Services& services, auth::Authenticator& authenticator, Endpoints sign_in,
+      ApiOptions options);
 
   void AddRoutes(http::Server& server);
+  // Only those with which engines of this machine deliver their logs.
+  void AddInternalRoutes(http::Server& server);
   // /readyz answers 503 until this.
   void SetReady() { ready_ = true; }
 
@@ -33,6 +37,7 @@ class Api {
 
  private:
   Endpoints MetaEndpoints();
+  void AddRoute(http::Server& server, const Endpoint& endpoint);
   http::Response Handle(const Endpoint& endpoint, http::Request& request);
 
   control::AccessControl& access_;

@@ -69,7 +69,8 @@ json OperationOf(const Endpoint& endpoint) {
   if (json parameters = ParametersOf(endpoint.path); !parameters.empty()) {
     operation["parameters"] = std::move(parameters);
   }
-  if (endpoint.method == "POST" && (endpoint.handler != nullptr || endpoint.raw != nullptr)) {
+  if ((endpoint.method == "POST" || endpoint.method == "PUT") &&
+      (endpoint.handler != nullptr || endpoint.raw != nullptr)) {
     operation["requestBody"] = {
         {"required", true},
         {"content", {{endpoint.content_type, {{"schema", SchemaOf(endpoint.request)}}}}}};

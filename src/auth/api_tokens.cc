@@ -98,8 +98,8 @@ Status ApiTokens::Revoke(std::string_view id, std::optional<std::string_view> us
   return {};
 }
 
-Result<std::optional<ApiTokens::Holder>> ApiTokens::Verify(std::string_view token) {
-  std::optional<Holder> holder;
+Result<std::optional<VerifiedToken>> ApiTokens::Verify(std::string_view token) {
+  std::optional<VerifiedToken> holder;
   JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) {
     // Looked up by digest: how long it takes tells nothing about tokens that exist.
     return connection.Query(
@@ -111,7 +111,7 @@ Result<std::optional<ApiTokens::Holder>> ApiTokens::Verify(std::string_view toke
           holder->user.email = row.Text(1);
           holder->user.username = row.Text(2);
           holder->user.administrator = row.Bool(3);
-          if (!row.IsNull(4)) holder->expires_at = row.Int(4);
+          holder->expires_at = row.IsNull(4) ? INT64_MAX : row.Int(4);
         });
   }));
   if (holder && holder->expires_at <= NowMicros()) holder.reset();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "auth/epoch.h"
+#include "auth/token_verifier.h"
 #include "auth/users.h"
 #include "store/database.h"
 
@@ -45,11 +46,7 @@ class ApiTokens {
 
   // Whom the token stands for and until when (INT64_MAX: for ever); nullopt when there is no such
   // token, it has expired or its user is disabled.
-  struct Holder {
-    control::User user;
-    std::int64_t expires_at = INT64_MAX;
-  };
-  Result<std::optional<Holder>> Verify(std::string_view token);
+  Result<std::optional<VerifiedToken>> Verify(std::string_view token);
 
  private:
   Database& database_;

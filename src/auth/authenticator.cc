@@ -45,15 +45,15 @@ bool HasTokenInUrl(const http::Request& request) {
 
 }  // namespace
 
-Authenticator::Authenticator(Mode mode, ApiTokens& api_tokens, const Epoch& epoch)
-    : mode_(mode),
+Authenticator::Authenticator(TokenVerifier* verifier, ApiTokens& api_tokens, const Epoch& epoch)
+    : verifier_(verifier),
       default_user_(DefaultUser()),
       api_tokens_(api_tokens),
       epoch_(epoch),
       cache_(epoch) {}
 
 UserPointer Authenticator::Known(const http::Request& request) const {
-  if (mode_ == Mode::kNone) return default_user_;
+  if (open()) return default_user_;
   const std::string_view token = BearerOf(request.Header("authorization"));
   return token.empty() ? nullptr : cache_.Find(token);
 }
@@ -70,20 +70,17 @@ Result<UserPointer> Authenticator::Authenticate(const http::Request& request) {
   const std::string_view token = BearerOf(header);
   if (token.empty()) return NotSignedIn("the Authorization header is not 'Bearer TOKEN'");
   const std::uint64_t epoch = epoch_.now();
-  std::int64_t expires_at = 0;
-  JOEY_ASSIGN_OR_RETURN(UserPointer user, Verify(token, expires_at));
-  cache_.Keep(token, user, expires_at, epoch);
-  return user;
+  JOEY_ASSIGN_OR_RETURN(VerifiedToken verified, Verify(token));
+  auto user = std::make_shared<const control::User>(std::move(verified.user));
+  cache_.Keep(token, user, verified.expires_at, epoch);
+  return UserPointer(std::move(user));
 }
 
-Result<UserPointer> Authenticator::Verify(std::string_view token, std::int64_t& expires_at) {
-  if (token.starts_with(kApiTokenPrefix)) {
-    JOEY_ASSIGN_OR_RETURN(const auto holder, api_tokens_.Verify(token));
-    if (!holder) return NotSignedIn("the API token is unknown, revoked or expired");
-    expires_at = holder->expires_at;
-    return std::make_shared<const control::User>(holder->user);
-  }
-  return NotSignedIn("the token is not one of this server");
+Result<VerifiedToken> Authenticator::Verify(std::string_view token) {
+  if (!token.starts_with(kApiTokenPrefix)) return verifier_->Verify(token);
+  JOEY_ASSIGN_OR_RETURN(auto holder, api_tokens_.Verify(token));
+  if (!holder) return NotSignedIn("the API token is unknown, revoked or expired");
+  return std::move(*holder);
 }
 
 }  // namespace joey::auth

@@ -6,22 +6,20 @@
 
 #include "auth/api_tokens.h"
 #include "auth/token_cache.h"
+#include "auth/token_verifier.h"
 #include "auth/users.h"
 #include "http/message.h"
 
 namespace joey::auth {
 
-enum class Mode {
-  kNone,     // everything belongs to the default user, an administrator; loopback only
-  kBuiltin,  // this server's own users
-};
-
 // Owned by joey serve; the services must outlive it. Threads: any.
 class Authenticator {
  public:
-  Authenticator(Mode mode, ApiTokens& api_tokens, const Epoch& epoch);
+  // `verifier` knows tokens that are no API tokens. Without it everything belongs to the default
+  // user, an administrator, and tokens are not looked at.
+  Authenticator(TokenVerifier* verifier, ApiTokens& api_tokens, const Epoch& epoch);
 
-  Mode mode() const { return mode_; }
+  bool open() const { return verifier_ == nullptr; }
 
   // The user of a request whose token was verified a moment ago; null when Authenticate() must
   // look. Never blocks: for the inference path.
@@ -31,9 +29,9 @@ class Authenticator {
   Result<UserPointer> Authenticate(const http::Request& request);
 
  private:
-  Result<UserPointer> Verify(std::string_view token, std::int64_t& expires_at);
+  Result<VerifiedToken> Verify(std::string_view token);
 
-  const Mode mode_;
+  TokenVerifier* const verifier_;
   const UserPointer default_user_;
   ApiTokens& api_tokens_;
   const Epoch& epoch_;

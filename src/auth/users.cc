@@ -173,6 +173,42 @@ Result<Account> Users::CreateFirstAdministrator(const NewUser& user) {
   return Insert(administrator, true);
 }
 
+Result<Account> Users::Sync(const NewUser& user) {
+  JOEY_ASSIGN_OR_RETURN(const std::string email, NormalEmail(user.email));
+  const Result<std::string> name = NormalUsername(user.username, email);
+  const std::string username = name.ok() ? *name : email;
+  std::optional<Account> known;
+  JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) -> Status {
+    JOEY_ASSIGN_OR_RETURN(known, LoadAccount(connection, user.id));
+    return {};
+  }));
+  if (!known) {
+    NewUser fresh = user;
+    fresh.username = username;
+    return Create(fresh);
+  }
+  const bool same = known->user.email == email && known->user.username == username &&
+                    known->user.administrator == user.administrator;
+  if (same) return *known;
+  JOEY_RETURN_IF_ERROR(database_.Write([&](Connection& connection) -> Status {
+    JOEY_ASSIGN_OR_RETURN(
+        const auto taken,
+        connection.QueryInt(
+            "SELECT count(*) FROM user WHERE id <> ? AND (email = ? OR username = ?)",
+            {user.id, email, username}));
+    if (taken.value_or(0) > 0) return AlreadyExists("another user is " + email + " already");
+    JOEY_RETURN_IF_ERROR(
+        connection
+            .Run("UPDATE user SET email = ?, username = ?, administrator = ? WHERE id = ?",
+                 {email, username, user.administrator, user.id})
+            .status());
+    JOEY_ASSIGN_OR_RETURN(known, LoadAccount(connection, user.id));
+    return {};
+  }));
+  epoch_.Bump();
+  return *known;
+}
+
 Result<Account> Users::Get(std::string_view id) {
   std::optional<Account> found;
   JOEY_RETURN_IF_ERROR(database_.Read([&](Connection& connection) -> Status {

@@ -40,6 +40,9 @@ class Users {
   // Like Create(), but only while there is no administrator; FailedPrecondition afterwards.
   Result<Account> CreateFirstAdministrator(const NewUser& user);
 
+  // The user of another provider: made or brought up to date, by id.
+  Result<Account> Sync(const NewUser& user);
+
   Result<Account> Get(std::string_view id);
   Result<std::optional<Account>> FindByEmail(std::string_view email);
   Result<std::optional<Account>> FindByLogin(std::string_view email_or_username);

@@ -42,13 +42,10 @@ int Serve(const ServeOptions& options) {
     spdlog::error("{}", process.status().ToString());
     return kExitFailed;
   }
-  fmt::print("joey serve listens on http://{} with the data of {}\n",
-             (*process)->address().ToString(), (*process)->data());
-  if ((*process)->needs_administrator()) {
-    fmt::print(
-        "Nobody can sign in yet. Create the first administrator with\n"
-        "  joey user --data {} create --administrator EMAIL\n",
-        (*process)->data());
+  fmt::print("joey serve listens on {} with the data of {}\n", (*process)->url(),
+             (*process)->data());
+  if (const std::string link = (*process)->setup_link(); !link.empty()) {
+    fmt::print("Nobody can sign in yet. Create the first administrator at\n\n    {}\n\n", link);
   }
   std::fflush(stdout);
   int signal = 0;
@@ -78,9 +75,25 @@ void AddServeCommand(CLI::App& app) {
                       "Written with the bound HOST:PORT once the server is ready");
   command
       ->add_option("--auth", options.auth,
-                   "Who may use it: builtin (its own users), none (everybody; loopback only)")
-      ->check(CLI::IsMember({"builtin", "none"}))
+                   "Who may use it: builtin (its own users), oidc (users of another provider), "
+                   "none (everybody; loopback only)")
+      ->check(CLI::IsMember({"builtin", "oidc", "none"}))
       ->capture_default_str();
+  command->add_option("--oidc-issuer", options.provider.issuer,
+                      "The provider of --auth oidc, as its tokens name it");
+  command->add_option("--oidc-client", options.provider.client_id, "Our public client there")
+      ->capture_default_str();
+  command->add_option("--oidc-admin", options.provider.administrator,
+                      "CLAIM=VALUE of administrators, such as realm_access.roles=joey-admin");
+  command->add_option("--tls-cert", options.tls_certificate,
+                      "PEM file with the certificate and those that vouch for it: speak TLS");
+  command->add_option("--tls-key", options.tls_key, "PEM file with its key");
+  command->add_flag("--behind-proxy", options.behind_proxy,
+                    "A proxy before it ends TLS; believe its X-Forwarded-For and -Proto");
+  command->add_option("--public-url", options.public_url,
+                      "How users reach it, such as https://joey.example.com");
+  command->add_option("--allowed-host", options.allowed_hosts,
+                      "Another host name that requests may name; may be repeated");
   command
       ->add_option("--max-users", options.users_max,
                    "Users that may be active at a time; any number without it")

@@ -7,7 +7,11 @@
 #include <string>
 
 #include "api/api.h"
+#include "api/forms.h"
 #include "auth/authenticator.h"
+#include "auth/device_grants.h"
+#include "auth/provider.h"
+#include "auth/sign_in.h"
 #include "base/socket_address.h"
 #include "cli/plugins.h"
 #include "cli/spool_recovery.h"
@@ -41,6 +45,12 @@ struct ServeOptions {
   bool strict_resources = false;
   deploy::AutoscalePace autoscale;
   std::string auth = "builtin";
+  auth::ProviderOptions provider;  // of auth "oidc"
+  std::string tls_certificate;
+  std::string tls_key;
+  bool behind_proxy = false;
+  std::string public_url;
+  std::vector<std::string> allowed_hosts;
 };
 
 class ServerProcess {
@@ -50,9 +60,10 @@ class ServerProcess {
   ~ServerProcess();
 
   HostPort address() const { return server_->address(); }
+  std::string url() const;  // how users reach it
   const std::string& data() const { return data_->root(); }
-  // Nobody could make users and sign in.
-  bool needs_administrator() const;
+  // The link to the page that makes the first administrator; empty when there is one.
+  std::string setup_link() const;
 
   // Stops accepting, lets requests finish, ends the engines.
   void Stop();
@@ -60,9 +71,12 @@ class ServerProcess {
  private:
   ServerProcess() = default;
   Status OpenStore(const ServeOptions& options);
-  void MakeIdentity(const ServeOptions& options);
+  Status MakeIdentity(const ServeOptions& options);
+  api::Endpoints SignInEndpoints() const;
   Status MakeServices(const ServeOptions& options);
   Status Listen(const HostPort& listen, const ServeOptions& options);
+  Result<http::ServerOptions> HttpOptions(const HostPort& listen, const ServeOptions& options);
+  Result<std::string> ListenForLogs();
 
   // In the order of their dependencies: what is below uses what is above.
   std::unique_ptr<DataDirectory> data_;
@@ -76,6 +90,13 @@ class ServerProcess {
   auth::Epoch auth_epoch_;
   std::unique_ptr<auth::Users> users_;
   std::unique_ptr<auth::ApiTokens> api_tokens_;
+  std::unique_ptr<auth::Sessions> sessions_;
+  std::unique_ptr<auth::DeviceGrants> device_grants_;
+  std::unique_ptr<auth::SigningKey> signing_key_;
+  std::unique_ptr<auth::SignIn> sign_in_;
+  std::unique_ptr<auth::Provider> provider_;
+  api::Site site_;
+  std::string setup_code_;
   std::unique_ptr<auth::Authenticator> authenticator_;
   std::unique_ptr<Secrets> secrets_;
   std::unique_ptr<control::AccessControl> access_;
@@ -87,6 +108,8 @@ class ServerProcess {
   std::unique_ptr<control::Connections> connections_;
   std::unique_ptr<control::Tags> tags_;
   std::unique_ptr<api::Api> api_;
+  // Log rows of engines come in here when the other server speaks TLS.
+  std::unique_ptr<http::Server> internal_server_;
   std::unique_ptr<http::Server> server_;
   // Its kept connections live on the server's executors, so it goes first, after Stop().
   std::unique_ptr<gateway::Gateway> gateway_;

@@ -39,11 +39,23 @@ Status BodyTooLarge(std::size_t bytes_max) {
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, ConnectionHost& host, ThreadState& thread)
-    : stream_(std::move(socket), thread.now_seconds), host_(host), thread_(thread) {}
+    : stream_(std::move(socket), thread.now_seconds), host_(host), thread_(thread) {
+  boost::system::error_code error;
+  const asio::ip::tcp::endpoint peer = stream_.socket().remote_endpoint(error);
+  if (!error) request_.peer = peer.address().to_string();
+}
 
 Connection::~Connection() = default;
 
-awaitable<void> Connection::Run() {
+awaitable<void> Connection::Run(const TlsContext* tls) {
+  if (tls != nullptr) {
+    stream_.ExpireIn(limits::kHeaderSecondsMax);
+    const bool agreed = co_await stream_.BeginTls(*tls);
+    if (!agreed) {
+      Close();
+      co_return;
+    }
+  }
   while (keep_alive_ && stream_.socket().is_open()) {
     idle_ = true;
     stream_.ExpireIn(limits::kKeepAliveIdleSecondsMax);

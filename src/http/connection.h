@@ -39,7 +39,8 @@ class Connection final : public Exchange {
   Connection(boost::asio::ip::tcp::socket socket, ConnectionHost& host, ThreadState& thread);
   ~Connection() override;
 
-  boost::asio::awaitable<void> Run();
+  // `tls`: the connection is encrypted; null: it is not.
+  boost::asio::awaitable<void> Run(const TlsContext* tls);
 
   // For the thread's sweeper and for draining.
   bool Expired() const { return stream_.Expired(); }

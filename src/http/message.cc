@@ -50,10 +50,13 @@ std::string_view Request::Header(std::string_view name) const {
 }
 
 std::vector<QueryParameter> Request::Query() const {
+  const std::size_t question = target.find('?');
+  if (question == std::string::npos) return {};
+  return ParseQuery(std::string_view(target).substr(question + 1));
+}
+
+std::vector<QueryParameter> ParseQuery(std::string_view rest) {
   std::vector<QueryParameter> out;
-  std::size_t question = target.find('?');
-  if (question == std::string::npos) return out;
-  std::string_view rest = std::string_view(target).substr(question + 1);
   while (!rest.empty()) {
     std::size_t end = rest.find('&');
     std::string_view pair = rest.substr(0, end);
@@ -100,6 +103,10 @@ std::string_view ReasonPhrase(int status) {
       return "Accepted";
     case 204:
       return "No Content";
+    case 303:
+      return "See Other";
+    case 307:
+      return "Temporary Redirect";
     case 400:
       return "Bad Request";
     case 401:

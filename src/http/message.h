@@ -31,6 +31,9 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 // Percent-decodes; '+' becomes a space where `plus_as_space`. nullopt for broken escapes.
 std::optional<std::string> PercentDecode(std::string_view text, bool plus_as_space);
 
+// "a=1&b=x%20y" decoded, in order; pairs with broken escapes are left out.
+std::vector<QueryParameter> ParseQuery(std::string_view text);
+
 // Header fields in order. Of a received message the views point into memory the message owns.
 using HeaderViews = std::vector<std::pair<std::string_view, std::string_view>>;
 
@@ -42,6 +45,7 @@ struct Request {
   std::string head;                          // owns what `headers` points to
   HeaderViews headers;
   Body body;
+  std::string peer;  // the client's address, without its port
   std::string
       body_file;  // with RouteOptions::spool_directory: the body is in this file, not in `body`
 

@@ -43,12 +43,22 @@ void MessageStream::Close() {
   socket_.close(ignored);
 }
 
+awaitable<bool> MessageStream::BeginTls(const TlsContext& context) {
+  tls_ = std::make_unique<TlsStream>(socket_, context);
+  co_return co_await tls_->Handshake();
+}
+
 awaitable<bool> MessageStream::Receive() {
   if (in_begin_ == in_end_) in_begin_ = in_end_ = 0;
   if (in_end_ == kInBytes && in_begin_ > 0) {
     std::memmove(in_.get(), in_.get() + in_begin_, in_end_ - in_begin_);
     in_end_ -= in_begin_;
     in_begin_ = 0;
+  }
+  if (tls_ != nullptr) {
+    const std::size_t received = co_await tls_->Read(in_.get() + in_end_, kInBytes - in_end_);
+    in_end_ += received;
+    co_return received > 0;
   }
   auto [error, count] = co_await socket_.async_read_some(
       asio::buffer(in_.get() + in_end_, kInBytes - in_end_), kToken);
@@ -101,6 +111,12 @@ awaitable<Status> MessageStream::ReadBodyInto(Body& body, std::size_t length) {
   while (body.size() < length) {
     if (body.size() == body.capacity()) body.Reserve(std::min(length, 2 * body.capacity()));
     ExpireIn(limits::kBodyIdleSecondsMax);
+    if (tls_ != nullptr) {
+      const std::size_t received = co_await tls_->Read(body.tail(), body.capacity() - body.size());
+      if (received == 0) co_return PeerGone();
+      body.Commit(received);
+      continue;
+    }
     auto [error, count] = co_await socket_.async_read_some(
         asio::buffer(body.tail(), body.capacity() - body.size()), kToken);
     if (error) co_return PeerGone();
@@ -112,7 +128,38 @@ awaitable<Status> MessageStream::ReadBodyInto(Body& body, std::size_t length) {
   co_return Status();
 }
 
+// In parts, so that the limit holds for a part and not for all of a large answer.
+awaitable<bool> MessageStream::SendEncrypted(const std::vector<iovec>& pieces) {
+  constexpr std::size_t kPartBytes = 256 * 1024;
+  std::vector<iovec> part;
+  std::size_t part_bytes = 0;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    iovec piece = pieces[i];
+    const bool last = i + 1 == pieces.size();
+    do {
+      const std::size_t take = std::min(piece.iov_len, kPartBytes - part_bytes);
+      part.push_back({piece.iov_base, take});
+      part_bytes += take;
+      piece.iov_base = static_cast<char*>(piece.iov_base) + take;
+      piece.iov_len -= take;
+      if (part_bytes < kPartBytes && !(last && piece.iov_len == 0)) continue;
+      ExpireIn(limits::kWriteIdleSecondsMax);
+      const bool written = co_await tls_->Write(part);
+      if (!written) co_return false;
+      part.clear();
+      part_bytes = 0;
+    } while (piece.iov_len > 0);
+  }
+  co_return true;
+}
+
 awaitable<Status> MessageStream::Send(std::vector<iovec> pieces, std::size_t* sent) {
+  if (tls_ != nullptr) {
+    const bool written = co_await SendEncrypted(pieces);
+    NeverExpire();
+    if (!written) co_return PeerGone();
+    co_return Status();
+  }
   constexpr std::size_t kPiecesPerCall = 512;  // below IOV_MAX everywhere
   std::size_t next = 0;
   while (next < pieces.size()) {

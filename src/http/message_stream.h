@@ -13,6 +13,7 @@
 
 #include "base/status.h"
 #include "http/parser.h"
+#include "http/tls.h"
 
 namespace joey::http {
 
@@ -23,6 +24,8 @@ class MessageStream {
   MessageStream(boost::asio::ip::tcp::socket socket, const std::int64_t& now_seconds);
 
   boost::asio::ip::tcp::socket& socket() { return socket_; }
+  // Encrypts from here on, as the server; false when the other side does not agree.
+  boost::asio::awaitable<bool> BeginTls(const TlsContext& context);
   void Close();
 
   // Received and not yet consumed.
@@ -50,7 +53,10 @@ class MessageStream {
   static constexpr std::size_t kInBytes = 64 * 1024;
 
  private:
+  boost::asio::awaitable<bool> SendEncrypted(const std::vector<iovec>& pieces);
+
   boost::asio::ip::tcp::socket socket_;
+  std::unique_ptr<TlsStream> tls_;  // null: in the clear
   const std::int64_t& now_seconds_;
   std::unique_ptr<char[]> in_;
   std::size_t in_begin_ = 0;

@@ -124,7 +124,7 @@ struct Server::Impl final : ConnectionHost {
     thread.connections.insert(&connection);
     connection_count.fetch_add(1);
     try {
-      co_await connection.Run();
+      co_await connection.Run(options.tls.get());
     } catch (const std::exception& error) {
       spdlog::error("connection ended by an exception: {}", error.what());
     }

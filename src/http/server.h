@@ -19,6 +19,7 @@
 #include "base/socket_address.h"
 #include "base/status.h"
 #include "http/message.h"
+#include "http/tls.h"
 
 namespace joey::http {
 
@@ -71,6 +72,7 @@ struct ServerOptions {
   // Host, or an Origin that is not the Host, is refused: a web page of somewhere else must not
   // reach the server through a user's browser.
   std::vector<std::string> allowed_hosts;
+  std::shared_ptr<const TlsContext> tls;  // null: plain HTTP
 };
 
 class Server {

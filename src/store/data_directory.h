@@ -27,6 +27,9 @@ class DataDirectory {
   std::string secrets_key() const { return root_ + "/secrets/metadata.key"; }
   std::string address_file() const { return root_ + "/run/address"; }
 
+  // The key that access tokens are signed with.
+  std::string identity_key() const { return root_ + "/secrets/identity.pem"; }
+
   // The secret with which engines send their logs; made at the first start, readable by the owner.
   Result<std::string> IngestToken() const;
 

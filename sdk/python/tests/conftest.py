@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,20 @@ import wallaroo
 
 
 @pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("WALLAROO_NO_BROWSER", "1")
     for name in (
         "WALLAROO_URL",
         "WALLAROO_AUTH_URL",
         "WALLAROO_SDK_AUTH_ENDPOINT",
         "WALLAROO_SDK_AUTH_TYPE",
+        "WALLAROO_AUTH_TYPE",
+        "WALLAROO_SDK_CREDENTIALS",
+        "WALLAROO_USER",
+        "WALLAROO_PASSWORD",
+        "WALLAROO_TOKEN",
+        "WALLAROO_TASK_ID",
         "WALLAROO_REQUEST_TIMEOUT",
         "DEPLOYMENT_CONFIG",
     ):

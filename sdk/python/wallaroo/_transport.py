@@ -14,7 +14,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Protocol
 from urllib.parse import urlsplit
 
 from . import _json
@@ -56,6 +56,16 @@ class Answer(NamedTuple):
         return error_from_answer(self.status, self.document(), text, cls)
 
 
+class TokenSource(Protocol):
+    """Where tokens come from (:mod:`wallaroo._auth`)."""
+
+    def bearer(self) -> Optional[str]:
+        """The token to send, None for none."""
+
+    def renew(self, refused: Optional[str]) -> bool:
+        """The server refused this token: whether there is another one to try."""
+
+
 class Transport:
     """Connections to the server at `endpoint`.
 
@@ -65,9 +75,13 @@ class Transport:
         ``http(s)://host[:port][/prefix]``.
     timeout : float
         Seconds for one request where a call names none.
+    credentials : TokenSource, optional
+        Where the token of each request comes from.
     """
 
-    def __init__(self, endpoint: str, timeout: float) -> None:
+    def __init__(
+        self, endpoint: str, timeout: float, credentials: Optional[TokenSource] = None
+    ) -> None:
         try:
             parts = urlsplit(endpoint)
             usable = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -82,6 +96,7 @@ class Transport:
             )
         self.endpoint = endpoint.rstrip("/")
         self.timeout = timeout
+        self._credentials = credentials
         self._prefix = parts.path.rstrip("/")
         self._connections = Connections(parts)
         self._user_agent = f"wallaroo/{__version__}"
@@ -140,9 +155,31 @@ class Transport:
         CommunicationError
             The server cannot be reached or broke off.
         """
+        given = headers or {}
+        token = self._credentials.bearer() if self._credentials else None
+        answer = self._send(method, path, body, given, token, timeout, repeatable, retry_busy)
+        if answer.status == 401 and self._credentials and self._credentials.renew(token):
+            token = self._credentials.bearer()
+            answer = self._send(method, path, body, given, token, timeout, repeatable, retry_busy)
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Body,
+        headers: Mapping[str, str],
+        token: Optional[str],
+        timeout: Optional[float],
+        repeatable: bool,
+        retry_busy: bool,
+    ) -> Answer:
+        """Send a request with this token."""
         seconds = self.timeout if timeout is None else timeout
         deadline = time.monotonic() + seconds
-        sent_headers = {"User-Agent": self._user_agent, **(headers or {})}
+        sent_headers = {"User-Agent": self._user_agent, **headers}
+        if token:
+            sent_headers["Authorization"] = f"Bearer {token}"
         url = self._prefix + path
         busy = refused = broken = 0
         while True:

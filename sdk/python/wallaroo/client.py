@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import difflib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
-from . import _codec, _display, _progress, _transport, _upload
+from . import _auth, _codec, _display, _progress, _transport, _upload
 from . import framework as _framework
 from .connection import Connection, ConnectionList
 from .engine_config import Architecture
 from .exceptions import (
     AccessDeniedError,
+    CommunicationError,
     EntityNotFoundError,
     InvalidRequestError,
     ModelUploadError,
-    UnsupportedError,
     UserLimitError,
 )
 from .framework import Framework
@@ -35,16 +36,19 @@ if TYPE_CHECKING:
 
 ENDPOINT_DEFAULT = "http://127.0.0.1:8080"
 TIMEOUT_SECONDS_DEFAULT = 45
+_WHO_AM_I = "/auth/realms/master/protocol/openid-connect/userinfo"
 
 Time = Union[datetime.datetime, str]
 
 AuthType = Literal["sso", "user_password", "token", "test_auth", "orch", "none"]
 
-_AUTH_TYPES = ("sso", "user_password", "token", "test_auth", "orch", "none")
-
 
 class Client:
-    """Connection to a Joey server. Making one sends nothing.
+    """Connection to a Joey server.
+
+    Where the server wants it (``joey serve --auth``), the user signs in: with ``auth_type``, with
+    the credentials of the environment, or in a browser, for which a URL is printed (guide
+    L958-1074).
 
     Parameters
     ----------
@@ -57,7 +61,16 @@ class Client:
         Seconds for a request, and for the engines to start or end. ``WALLAROO_REQUEST_TIMEOUT``
         or 45 where None (guide L3293-3305).
     auth_type : str, optional
-        How to log in. A server without identity configured needs none.
+        How to sign in. Where unset: as the environment says (``WALLAROO_SDK_AUTH_TYPE``, or what
+        the variables below make possible), and in a browser where the server wants a sign-in and
+        there is nothing else.
+
+        - ``"sso"``: a URL is printed, to be opened in a browser.
+        - ``"user_password"``: ``WALLAROO_USER`` and ``WALLAROO_PASSWORD``, or the JSON file that
+          ``WALLAROO_SDK_CREDENTIALS`` names, with ``username`` and ``password``.
+        - ``"token"``: an API token, in ``WALLAROO_TOKEN`` or as ``token`` of that file.
+        - ``"orch"``: the tokens that a task was given.
+        - ``"none"``: never.
     interactive : bool, optional
         Whether to print progress. By default where somebody watches: in notebooks and terminals.
     time_format : str
@@ -90,11 +103,12 @@ class Client:
             or self.api_endpoint
         ).rstrip("/")
         self.timeout = _timeout(request_timeout)
-        _check_auth_type(auth_type)
+        self._credentials = _auth.credentials(auth_type, self.auth_endpoint)
         self._time_format = time_format
         self._shows_progress = _progress.is_interactive() if interactive is None else interactive
-        self._transport = _transport.Transport(self.api_endpoint, self.timeout)
+        self._transport = _transport.Transport(self.api_endpoint, self.timeout, self._credentials)
         self._workspace: Optional[Workspace] = None
+        self._sign_in(auth_type)
 
     # Workspaces
 
@@ -534,7 +548,22 @@ class Client:
         """As :meth:`search_models`, only models that you own."""
         return self._search_models(search_term, uploaded_time_start, uploaded_time_end, mine=True)
 
+    # Identity
+
+    @property
+    def auth(self) -> _auth.Credentials:
+        """Who is signed in: ``wl.auth.auth_header()``, ``user_email()``, ``user_id()``."""
+        return self._credentials
+
     # Inside the client
+
+    def _sign_in(self, auth_type: Optional[str]) -> None:
+        """Sign in where that is asked for, or where somebody watches and the server wants it."""
+        if auth_type is not None:
+            self._credentials.sign_in()
+        elif self._shows_progress:
+            with contextlib.suppress(CommunicationError):  # the first call says so
+                self._transport.request("GET", _WHO_AM_I)
 
     def _search_models(
         self,
@@ -621,19 +650,6 @@ def _user_limit(error: AccessDeniedError) -> Exception:
     if "MAX_USERS_LIMIT_EXCEEDED" not in error.message:
         return error
     return UserLimitError(error.message, error.hint, status=error.status)
-
-
-def _check_auth_type(given: Optional[str]) -> None:
-    name = str(given or os.environ.get("WALLAROO_SDK_AUTH_TYPE") or "none").lower()
-    if name not in _AUTH_TYPES:
-        raise InvalidRequestError(
-            f"There is no auth_type {given!r}", f"One of: {', '.join(_AUTH_TYPES)}"
-        )
-    if name not in ("none", "test_auth"):
-        raise UnsupportedError(
-            f"This client cannot log in with auth_type {name!r}",
-            "Leave auth_type away: a server without identity configured needs no login",
-        )
 
 
 def _architecture(arch: Union[str, Architecture]) -> str:
