@@ -178,7 +178,9 @@ TEST(Score, AWindowLikeItsBaselineIsNear) {
       const double far =
           Compare(summarizer, summary, *SummarizeWindow(summarizer, summary, shifted)).score;
       EXPECT_GE(near, 0);
-      if (mode != BinMode::kNone) EXPECT_LT(near * 5, far);
+      if (mode != BinMode::kNone) {
+        EXPECT_LT(near * 5, far);
+      }
     }
   }
 }

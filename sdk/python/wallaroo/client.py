@@ -646,6 +646,7 @@ class Client:
             end=_assay_baseline.text(_assay_baseline.moment("end", end)),
         )
         return AssayAnalysisList(AssayAnalysis(d) for d in answer)
+
     # Identity
 
     @property
