@@ -14,6 +14,8 @@ import uuid
 import httpx
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Of an engine where a test does not care; sanitizers need more (scripts/run_tests.py).
+MEMORY = os.environ.get("JOEY_TEST_MEMORY", "256Mi")
 ARROW = "application/vnd.apache.arrow.file"
 RECORDS = "application/json; format=pandas-records"
 
@@ -346,7 +348,7 @@ class Api:
         }
         return self.post("/v1/api/pipelines/create", document)
 
-    def deploy(self, name, models, replicas=1, cpus=0.25, memory="256Mi", wait=True, **settings):
+    def deploy(self, name, models, replicas=1, cpus=0.25, memory=MEMORY, wait=True, **settings):
         """Uploads `models` (bytes, or a list of bytes for several steps), deploys them as pipeline `name`.
 
         `settings` configure every model: tensor_fields=…, batch_config=….
@@ -357,7 +359,7 @@ class Api:
         return self.deploy_versions(name, versions, configs, replicas, cpus, memory, wait)
 
     def deploy_versions(
-        self, name, versions, configs, replicas=1, cpus=0.25, memory="256Mi", wait=True, **engine
+        self, name, versions, configs, replicas=1, cpus=0.25, memory=MEMORY, wait=True, **engine
     ):
         """`engine`: further settings of the engines."""
         created = self.create_pipeline(name, versions)

@@ -18,9 +18,9 @@ import subprocess
 
 import pytest
 import wallaroo
-from harness import ROOT, Api, Joey, binary
+from harness import MEMORY, ROOT, Api, Joey, binary
 
-SMALL = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory("256Mi").build()
+SMALL = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory(MEMORY).build()
 
 
 def _need_binary():

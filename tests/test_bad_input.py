@@ -60,7 +60,7 @@ def engine(tmp_path_factory):
 @pytest.fixture(scope="module")
 def gateway(joey_url):
     api = Api(joey_url)
-    deployment = api.deploy(unique("doubler"), models.scale(2, 3), tensor_fields=["tensor"])
+    deployment = api.deploy(unique("doubler"), models.scale(2, 3), memory="256Mi", tensor_fields=["tensor"])
     yield Target(joey_url, deployment.path)
     deployment.undeploy()
     api.close()

@@ -112,8 +112,8 @@ def test_hot_swap_under_load(api, joey_url, tmp_path):
         uploaded[name] = wl.upload_model(name, file)
     a, b, c = uploaded.values()
     pipeline = wl.build_pipeline("swap")
-    small = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory("256Mi")
-    two = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory("256Mi").replica_count(2).build()
+    small = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory(harness.MEMORY)
+    two = wallaroo.DeploymentConfigBuilder().cpus(0.25).memory(harness.MEMORY).replica_count(2).build()
 
     kinds = [
         Version(lambda p: p.clear().add_model_step(a), "a"),

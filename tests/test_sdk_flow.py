@@ -447,7 +447,7 @@ def test_infer_from_file(upload, deploy, tmp_path):
 
 
 async def test_parallel_infer(upload, deploy):
-    config = DeploymentConfigBuilder().replica_count(2).cpus(0.25).memory("256Mi").build()
+    config = DeploymentConfigBuilder().replica_count(2).cpus(0.25).memory(harness.MEMORY).build()
     pipeline = deploy(upload("parallel", models.scale(2)), config=config)
     frames = [pd.DataFrame({"tensor": [[float(i), 0.0, 0.0]]}) for i in range(60)]
     frames[17] = pd.DataFrame({"tensor": [[1.0]]})
