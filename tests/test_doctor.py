@@ -19,8 +19,9 @@ def doctor(data, *arguments, environment=None, files=None):
         if files:
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
+    listen = [] if "--listen" in arguments else ["--listen", "127.0.0.1:0"]
     done = subprocess.run(
-        [binary(), "doctor", "--json", "--data", data, "--listen", "127.0.0.1:0", *arguments],
+        [binary(), "doctor", "--json", "--data", data, *listen, *arguments],
         capture_output=True,
         text=True,
         timeout=120,
