@@ -59,7 +59,11 @@ class Page:
     def click(self, label):
         before = self.chrome.find_element("css selector", "html")
         self.chrome.find_element("xpath", f"//button[normalize-space()='{label}']").click()
-        wait_until(lambda: self.chrome.find_element("css selector", "html") != before, what="the next page")
+        # Between two pages there is none.
+        wait_until(
+            lambda: self.chrome.find_elements("css selector", "html") not in ([], [before]),
+            what="the next page",
+        )
 
     def shot(self, name):
         folder = os.environ.get("JOEY_SCREENSHOTS")

@@ -233,7 +233,7 @@ def test_deploying_over_and_over_leaves_nothing(joey):
             "memory": int(re.search(r"VmRSS:\s+(\d+)", (folder / "status").read_text())[1]) << 10,
         }
 
-    for _ in range(10):  # pools and caches fill up
+    for _ in range(25):  # pools and caches fill up
         cycle()
     before = held()
     for _ in range(20):

@@ -22,7 +22,10 @@ TEST_F(ConnectionsTest, DetailsAreKeptEncryptedAndGivenBack) {
   for (const char* file : {"/joey.db", "/joey.db-wal"}) {
     if (auto bytes = ReadFile(directory_ + file, 64 << 20); bytes.ok()) all += *bytes;
   }
-  EXPECT_NE(all.find("bank_1.x"), std::string::npos);
+  // With PostgreSQL there is no file to look into.
+  if (!all.empty()) {
+    EXPECT_NE(all.find("bank_1.x"), std::string::npos);
+  }
   EXPECT_EQ(all.find("correct horse"), std::string::npos);
   Start();
   EXPECT_EQ(json::parse(connections_->Get(id, Viewer())->details), details);

@@ -138,7 +138,7 @@ TEST(BackOff, DoublesUpToHalfAMinute) {
 
 TEST_F(DeployerTest, ACrashingEngineIsStartedAgainAfterTheBackOffOnly) {
   ReplicaPlan plan;
-  plan.name = "engine-0123456789-abcde";
+  plan.name = "engine-0123456789-abcd1";
   plan.directory = Run() + "/" + plan.name;
   plan.spool_directory = directory_ + "/spool";
   plan.program = Program();
@@ -166,7 +166,7 @@ TEST_F(DeployerTest, ACrashingEngineIsStartedAgainAfterTheBackOffOnly) {
 
 TEST_F(DeployerTest, AMinuteOfServiceForgetsEarlierFailures) {
   ReplicaPlan plan;
-  plan.name = "engine-0123456789-abcde";
+  plan.name = "engine-0123456789-abcd2";
   plan.directory = Run() + "/" + plan.name;
   plan.spool_directory = directory_ + "/spool";
   plan.program = Program();
@@ -196,7 +196,7 @@ TEST_F(DeployerTest, AMinuteOfServiceForgetsEarlierFailures) {
 
 TEST_F(DeployerTest, AnEngineThatHangsIsEndedAfterTheTimeLimit) {
   ReplicaPlan plan;
-  plan.name = "engine-0123456789-abcde";
+  plan.name = "engine-0123456789-abcd3";
   plan.directory = Run() + "/" + plan.name;
   plan.spool_directory = directory_ + "/spool";
   plan.program = Program();
