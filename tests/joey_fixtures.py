@@ -2,6 +2,7 @@
 
 api            the REST API of a server that all tests of this process share
 joey_url       the URL of that server
+wl             a client of check_joey, in a workspace of the test's own
 check_joey     a server that writes check_failures, as the older recordings have it
 undeployed     a list: pipelines put in it are undeployed after the test
 deploy         deploy(pipeline) on little CPU and memory, undeployed after the test
@@ -167,3 +168,11 @@ def tensorflow():
         pytest.skip("TensorFlow is not installed and JOEY_OFFLINE=1")
     assert done.returncode == 0, done.stderr
     return pathlib.Path(done.stdout.rpartition(" in ")[2].strip())
+
+
+@pytest.fixture
+def wl(check_joey):
+    """A client of check_joey in a workspace of the test's own; modules about other servers have another."""
+    client = wallaroo.Client(check_joey.url, interactive=False)
+    client.set_current_workspace(client.create_workspace(unique("case")))
+    return client

@@ -19,13 +19,6 @@ from wallaroo.framework import Framework
 pytestmark = pytest.mark.xdist_group("cases")
 
 
-@pytest.fixture
-def wl(check_joey):
-    client = wallaroo.Client(check_joey.url, interactive=False)
-    client.set_current_workspace(client.create_workspace(harness.unique("case")))
-    return client
-
-
 def test_arrow_houseprice_1k(wl, cases, undeployed, tmp_path, capsys):
     case = Case(cases, "arrow-houseprice-1k")
     model = wl.upload_model("logcontrol", case.file("rf_model.onnx"), Framework.ONNX)

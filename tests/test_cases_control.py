@@ -11,13 +11,6 @@ from wallaroo.framework import Framework
 pytestmark = pytest.mark.xdist_group("cases")
 
 
-@pytest.fixture
-def wl(check_joey):
-    client = wallaroo.Client(check_joey.url, interactive=False)
-    client.set_current_workspace(client.create_workspace(harness.unique("case")))
-    return client
-
-
 def test_connections_api(check_joey, wl, cases, undeployed, tmp_path):
     case = Case(cases, "connections-api")
     details = {"project_id": "p", "dataset": "d", "table": "t"}

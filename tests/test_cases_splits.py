@@ -3,23 +3,14 @@
 import datetime
 import json
 
-import harness
 import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
-import wallaroo
 from cases_judge import SMALL, Case, plain
 from wallaroo.framework import Framework
 
 pytestmark = pytest.mark.xdist_group("cases")
-
-
-@pytest.fixture
-def wl(check_joey):
-    client = wallaroo.Client(check_joey.url, interactive=False)
-    client.set_current_workspace(client.create_workspace(harness.unique("case")))
-    return client
 
 
 def served_by(frame, row=0):

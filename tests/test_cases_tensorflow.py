@@ -17,13 +17,6 @@ pytestmark = pytest.mark.xdist_group("tensorflow")
 ROOMY = wallaroo.DeploymentConfigBuilder().cpus(1).memory("1Gi").build()
 
 
-@pytest.fixture
-def wl(check_joey):
-    client = wallaroo.Client(check_joey.url, interactive=False)
-    client.set_current_workspace(client.create_workspace(harness.unique("case")))
-    return client
-
-
 def test_tf_aloha_demo_1k_arrow(wl, cases, undeployed, tensorflow, tmp_path):
     case = Case(cases, "tf-aloha-demo-1k-arrow")
     model = wl.upload_model("aloha", case.file("alohacnnlstm.zip"), framework=Framework.TENSORFLOW)
