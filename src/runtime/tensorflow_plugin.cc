@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,10 +11,10 @@
 #include <filesystem>
 #include <optional>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "base/cache_directory.h"
+#include "base/file_lock.h"
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/process.h"
@@ -136,14 +135,7 @@ class Installer {
 
   // Held until this is destroyed or the process ends.
   Status Lock() {
-    const std::string path = directory_ + ".lock";
-    lock_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!lock_.valid()) return FileError("open", path, errno);
-    while (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno != EWOULDBLOCK && errno != EINTR) return FileError("lock", path, errno);
-      JOEY_RETURN_IF_ERROR(Stopped());
-      std::this_thread::sleep_for(milliseconds(100));
-    }
+    JOEY_ASSIGN_OR_RETURN(lock_, LockFile(directory_ + ".lock", [this] { return Stopped(); }));
     return {};
   }
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,9 +10,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <thread>
 
 #include "base/cache_directory.h"
+#include "base/file_lock.h"
 #include "base/files.h"
 #include "base/process.h"
 #include "base/sha256.h"
@@ -162,14 +161,7 @@ class Maker {
 
   // Held until this is destroyed or the process ends.
   Status Lock() {
-    const std::string path = directory_ + ".lock";
-    lock_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!lock_.valid()) return FileError("open", path, errno);
-    while (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno != EWOULDBLOCK && errno != EINTR) return FileError("lock", path, errno);
-      JOEY_RETURN_IF_ERROR(Stopped());
-      std::this_thread::sleep_for(milliseconds(100));
-    }
+    JOEY_ASSIGN_OR_RETURN(lock_, LockFile(directory_ + ".lock", [this] { return Stopped(); }));
     return {};
   }
 
